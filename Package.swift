@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "csn",
+  products: [
+    .library(name: "ONNXParse", targets: ["ONNXParse"]),
+    .library(name: "GraphRuntime", targets: ["GraphRuntime"]),
+    .library(name: "CSNGraphs", targets: ["CSNGraphs"]),
+    .executable(name: "csn-convert", targets: ["csn-convert"]),
+    .executable(name: "csn-run", targets: ["csn-run"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.0.0"),
+  ],
+  targets: [
+    // C: generated protobuf code, system libraries, kernels.
+    .target(name: "CProtobuf", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+
+    // Libraries, lowest first; each imports only what stands above it here.
+    .target(name: "ONNXParse", dependencies: ["CProtobuf"]),
+    .target(
+      name: "GraphRuntime",
+      dependencies: [
+        "ONNXParse", "CKernels", "COpenBLAS",
+        .product(name: "Collections", package: "swift-collections"),
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(name: "TensorFiles", dependencies: ["GraphRuntime", "CPNG"]),
+    .target(name: "ImageFiles", dependencies: ["GraphRuntime", "CPNG"]),
+    .target(name: "CSNGraphs", dependencies: ["GraphRuntime", "COpenBLAS"]),
+
+    // Command lines.
+    .target(
+      name: "CommandLineSupport",
+      dependencies: [
+        "CSNGraphs", "TensorFiles", "ImageFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "csn-convert", dependencies: ["CommandLineSupport"]),
+    .executableTarget(name: "csn-run", dependencies: ["CommandLineSupport"]),
+
+    // Tests.
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+    .testTarget(name: "ONNXParseTests", dependencies: ["ONNXParse"]),
+    .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(name: "ImageFilesTests", dependencies: ["ImageFiles"]),
+    .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert"]),
+    .testTarget(name: "ConformanceTests", dependencies: ["GraphRuntime", "TensorFiles"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

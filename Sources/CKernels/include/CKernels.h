@@ -1,0 +1,4 @@
+// Everything Swift sees of the C kernels.
+#pragma once
+#include "csn_pool.h"
+#include "csn_step.h"

@@ -1,0 +1,18 @@
+/// The one table of operators: what is in it can be imported, inferred and run; nothing else can.
+public struct OperatorRegistry: Sendable {
+  private let operators: [OperatorName: Operator]
+
+  /// Every operator of the runtime, family by family.
+  public static let standard = OperatorRegistry(families: [
+    Activations.operators
+  ])
+
+  init(families: [[Operator]]) {
+    operators = Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
+  }
+
+  public subscript(name: OperatorName) -> Operator? { operators[name] }
+
+  /// All names, in alphabetical order.
+  public var names: [OperatorName] { operators.keys.sorted { $0.description < $1.description } }
+}
