@@ -1,0 +1,122 @@
+import Glibc
+
+/// Why a file can't be read or written: which file, and what the system or its content says.
+public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
+  public let path: String
+  public let message: String
+
+  public init(_ path: String, _ message: String) {
+    self.path = path
+    self.message = message
+  }
+
+  /// The error that `errno` tells of, as in `cannot open: No such file or directory`.
+  public init(_ path: String, errno code: Int32, doing action: String) {
+    self.init(path, "cannot \(action): \(String(cString: strerror(code)))")
+  }
+
+  /// `in.npz: cannot open: No such file or directory`.
+  public var description: String { "\(path): \(message)" }
+}
+
+/// A file in the making, which takes its name only when it is whole.
+///
+/// The bytes go to a temporary file in the same folder; `commit` flushes it to the disk and renames it. Until then,
+/// and for good where the writing fails, what stood under the name stands as it was. Pipes and devices, which
+/// can't be replaced, are written to directly.
+public struct AtomicFile: ~Copyable {
+  public let path: String
+  /// The open file, for C libraries that write to a descriptor themselves.
+  public let descriptor: Int32
+  /// Where the bytes go until `commit`; nil for a pipe or a device.
+  private var temporaryPath: String?
+  /// The file that `commit` replaces: `path` with its symbolic links followed.
+  private let target: String
+
+  /// Writes the whole of a file: `body` gets the open file, which is committed when it returns and dropped when it throws.
+  /// - Throws: `FileError`, and whatever `body` throws.
+  public static func write(to path: String, _ body: (borrowing AtomicFile) throws -> Void) throws {
+    var file = try open(path)
+    try body(file)
+    try file.commit()
+  }
+
+  private init(path: String, target: String, descriptor: Int32, temporaryPath: String?) {
+    self.path = path
+    self.target = target
+    self.descriptor = descriptor
+    self.temporaryPath = temporaryPath
+  }
+
+  private static func open(_ path: String) throws -> AtomicFile {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return try openTemporary(for: path, target: path, mode: 0o666) }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: throw FileError(path, "is a directory")
+    case S_IFREG: return try openTemporary(for: path, target: resolved(path), mode: status.st_mode & 0o777)
+    default:
+      let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw FileError(path, errno: errno, doing: "write") }
+      return AtomicFile(path: path, target: path, descriptor: descriptor, temporaryPath: nil)
+    }
+  }
+
+  deinit {
+    if descriptor >= 0 { Glibc.close(descriptor) }
+    if let temporaryPath { unlink(temporaryPath) }
+  }
+
+  /// Appends `bytes`.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      // Linux moves at most 2 GiB in one call.
+      let written = Glibc.write(descriptor, rest.baseAddress, min(rest.count, 1 << 30))
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw FileError(path, errno: errno, doing: "write")
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+    }
+  }
+
+  /// Appends `bytes`.
+  public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+  /// Flushes the file to the disk and gives it its name.
+  private mutating func commit() throws {
+    guard let temporaryPath else { return }
+    guard fsync(descriptor) == 0 else { throw FileError(path, errno: errno, doing: "write") }
+    guard rename(temporaryPath, target) == 0 else { throw FileError(path, errno: errno, doing: "write") }
+    self.temporaryPath = nil
+    // The name is safe only once the folder is on the disk too; a system that can't do it has the file all the same.
+    let folder = Glibc.open(Self.folder(of: target), O_RDONLY | O_CLOEXEC)
+    if folder >= 0 {
+      fsync(folder)
+      Glibc.close(folder)
+    }
+  }
+
+  private static func openTemporary(for path: String, target: String, mode: mode_t) throws -> AtomicFile {
+    for _ in 0..<16 {
+      let name = "\(folder(of: target))/.\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
+      let descriptor = Glibc.open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      if descriptor >= 0 {
+        return AtomicFile(path: path, target: target, descriptor: descriptor, temporaryPath: name)
+      }
+      guard errno == EEXIST else { break }
+    }
+    throw FileError(path, errno: errno, doing: "write")
+  }
+
+  private static func resolved(_ path: String) -> String {
+    guard let real = realpath(path, nil) else { return path }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}
