@@ -1,3 +1,5 @@
+import Glibc
+
 /// Immutable bytes under shared ownership: memory of our own, or a stretch of a mapped file.
 ///
 /// The bytes never change and stay valid as long as a region refers to them, so that a weight can be used where the
@@ -17,7 +19,9 @@ public struct ByteRegion: @unchecked Sendable {
   }
 
   /// Memory of our own, 64-byte aligned, filled once by `initialize` and immutable from then on.
-  public init(count: Int, initializingWith initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+  public init(count: Int, initializingWith initialize: (UnsafeMutableRawBufferPointer) throws -> Void)
+    rethrows
+  {
     let allocation = Allocation(count: count)
     try initialize(allocation.bytes)
     self.init(start: UnsafeRawPointer(allocation.bytes.baseAddress!), count: count, owner: allocation)
@@ -59,5 +63,20 @@ public struct ByteRegion: @unchecked Sendable {
     }
 
     deinit { bytes.baseAddress!.deallocate() }
+  }
+}
+
+extension ByteRegion: Hashable {
+  /// Whether both regions hold the same bytes.
+  public static func == (a: ByteRegion, b: ByteRegion) -> Bool {
+    guard a.count == b.count else { return false }
+    return a.start == b.start
+      || a.withUnsafeBytes { _ in b.withUnsafeBytes { _ in memcmp(a.start, b.start, a.count) == 0 } }
+  }
+
+  /// Hashes the length and the first bytes, so that hashing a weight stays cheap.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(count)
+    withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0.prefix(64))) }
   }
 }

@@ -26,6 +26,8 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
   case float8e8m0 = 24
   case uint2 = 25
   case int2 = 26
+  case float6e2m3 = 27
+  case float6e3m2 = 28
 
   /// Bits one element takes in a packed tensor; nil for `string`, whose elements vary.
   public var bitWidth: Int? {
@@ -33,6 +35,7 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     case .string: nil
     case .uint2, .int2: 2
     case .uint4, .int4, .float4e2m1: 4
+    case .float6e2m3, .float6e3m2: 6
     case .uint8, .int8, .bool, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0: 8
     case .uint16, .int16, .float16, .bfloat16: 16
     case .float32, .int32, .uint32: 32
@@ -80,6 +83,8 @@ extension ElementType: CustomStringConvertible {
     case .float8e8m0: "float8e8m0"
     case .uint2: "uint2"
     case .int2: "int2"
+    case .float6e2m3: "float6e2m3"
+    case .float6e3m2: "float6e3m2"
     }
   }
 }
