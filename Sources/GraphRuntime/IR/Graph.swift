@@ -13,6 +13,9 @@ public struct Graph: Sendable {
   public internal(set) var initializers: [Value.ID: Tensor] = [:]
   /// Key-value pairs carried along from the model and with a `.graph` (class names, what was derived...).
   public var metadata: [String: String] = [:]
+  /// The opset the graph was imported from, by domain (empty for ONNX's own); for messages and reports only, because
+  /// the nodes have the newest opset's meaning.
+  public var opsets: [String: Int] = [:]
 
   private var nextValue = 0
   private var nextNode = 0

@@ -19,9 +19,12 @@ public struct GraphError: Error, Sendable, Hashable {
   }
 
   /// The same error, found inside `node`.
-  public func inside(_ node: Node) -> GraphError {
+  public func inside(_ node: Node) -> GraphError { inside(node.label) }
+
+  /// The same error, found inside the node or file labelled `label`.
+  public func inside(_ label: String) -> GraphError {
     var error = self
-    error.path.insert(node.label, at: 0)
+    error.path.insert(label, at: 0)
     return error
   }
 }

@@ -7,8 +7,8 @@ struct TypeInference {
   let constants: [Tensor?]
   /// Integer inputs known as dimensions, element by element: constants, and shapes on their way from Shape to Reshape.
   let shapeValues: [[Dimension]?]
-  /// Infers a subgraph's output types from the types of its inputs.
-  let inferSubgraph: (_ subgraph: Subgraph, _ inputs: [ValueType?]) throws -> [ValueType?]
+  /// Infers the output types of the subgraph in the attribute `name` from the types of its inputs (nil: as declared).
+  let inferSubgraph: (_ name: String, _ inputs: [ValueType?]) throws -> [ValueType?]
 
   /// The types the rule sets, one an output.
   var outputTypes: [ValueType?]
@@ -42,11 +42,8 @@ struct TypeInference {
   /// Output 0 is of the type of input `index`: the rule of element-wise operators of one input.
   mutating func same(as index: Int = 0) { set(0, elementType(index), shape(index)) }
 
-  /// Throws a shape mismatch that lists the inputs' types.
-  func mismatch(_ message: String) -> GraphError {
-    let types = inputTypes.map { $0?.description ?? "?" }.joined(separator: ", ")
-    return GraphError(.shapeMismatch, "\(message) (inputs: \(types))")
-  }
+  /// A shape mismatch; the inputs' types are added where it is reported.
+  func mismatch(_ message: String) -> GraphError { GraphError(.shapeMismatch, message) }
 }
 
 extension TypeInference {
