@@ -20,7 +20,9 @@ let package = Package(
     .target(name: "CProtobuf", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
-    .target(name: "CKernels", linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+    .target(
+      name: "CKernels", cSettings: [.headerSearchPath(".")],
+      linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
 
     // Libraries, lowest first; each imports only what stands above it here.
     .target(name: "ONNXParse", dependencies: ["CProtobuf"]),

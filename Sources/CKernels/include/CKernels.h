@@ -1,4 +1,5 @@
 // Everything Swift sees of the C kernels.
 #pragma once
+#include "csn_cpu.h"
 #include "csn_pool.h"
 #include "csn_step.h"

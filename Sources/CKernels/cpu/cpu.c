@@ -1,0 +1,85 @@
+#define _GNU_SOURCE
+#include "csn_cpu.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const names[] = {"portable", "avx2", "avx512"};
+
+const char *csn_cpu_name(csn_cpu_level level) {
+  return (unsigned)level < sizeof names / sizeof *names ? names[level] : "unknown";
+}
+
+csn_cpu_level csn_cpu_detected(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return CSN_CPU_PORTABLE;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return CSN_CPU_AVX512;
+  return CSN_CPU_AVX2;
+#else
+  return CSN_CPU_PORTABLE;
+#endif
+}
+
+// -1 until first asked for.
+static _Atomic int current = -1;
+
+static csn_cpu_level initial_level(void) {
+  csn_cpu_level detected = csn_cpu_detected();
+  const char *wanted = getenv("CSN_CPU");
+  for (int level = CSN_CPU_PORTABLE; wanted && level < (int)detected; level++)
+    if (strcmp(wanted, names[level]) == 0) return (csn_cpu_level)level;
+  return detected;
+}
+
+csn_cpu_level csn_cpu_current(void) {
+  int level = atomic_load_explicit(&current, memory_order_relaxed);
+  if (level >= 0) return (csn_cpu_level)level;
+  int first = (int)initial_level();
+  // Another thread may have been quicker, or have forced a level: its value stands.
+  return atomic_compare_exchange_strong(&current, &level, first) ? (csn_cpu_level)first : (csn_cpu_level)level;
+}
+
+csn_cpu_level csn_cpu_force(csn_cpu_level level) {
+  csn_cpu_level detected = csn_cpu_detected();
+  if ((int)level < 0 || level > detected) level = detected;
+  atomic_store(&current, (int)level);
+  return level;
+}
+
+bool csn_cpu_has_bf16(void) {
+#if defined(__x86_64__)
+  return csn_cpu_current() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+bool csn_cpu_has_vnni(void) {
+#if defined(__x86_64__)
+  return csn_cpu_current() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+static int affinity_count(void) {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 && online < 4096 ? (int)online : 1;
+}
+
+int csn_cpu_count(void) {
+  int count = affinity_count();
+  int quota = csn_cpu_quota(NULL);
+  if (quota > 0 && quota < count) count = quota;
+  return count > 0 ? count : 1;
+}
