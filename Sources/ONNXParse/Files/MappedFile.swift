@@ -1,0 +1,51 @@
+import Glibc
+
+/// A file's bytes mapped read-only; unmapped when the last region of them goes.
+final class MappedFile {
+  let bytes: UnsafeRawBufferPointer
+
+  /// Maps the regular file `file` of `count` bytes.
+  fileprivate init(_ file: OpenFile, count: Int) throws {
+    guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, file.descriptor, 0), start != MAP_FAILED else {
+      throw ONNXError.system("can't map the file", file: file.path)
+    }
+    bytes = UnsafeRawBufferPointer(start: start, count: count)
+  }
+
+  deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
+}
+
+extension ByteRegion {
+  /// The most that is read from a pipe, whose length is not known ahead: as much as a protobuf message may take.
+  static let pipeLimit = Int(Int32.max)
+
+  /// The bytes of the file at `path`: mapped where it is a regular file, read where it is a pipe.
+  /// - Throws: `ONNXError` where the file can't be opened or read.
+  public init(contentsOf path: String) throws { self = try ByteRegion(OpenFile(path, O_RDONLY)) }
+
+  /// The bytes of an open file.
+  init(_ file: OpenFile) throws {
+    let status = try file.status()
+    guard !status.isDirectory else { throw ONNXError(.file, "this is a folder, not a file", file: file.path) }
+    if status.isRegularFile, status.st_size > 0 {
+      let mapping = try MappedFile(file, count: Int(status.st_size))
+      self.init(start: mapping.bytes.baseAddress!, count: mapping.bytes.count, owner: mapping)
+    } else {
+      self.init(try Self.readToEnd(file))
+    }
+  }
+
+  private static func readToEnd(_ file: OpenFile) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = retryingInterrupts { read(file.descriptor, &chunk, chunk.count) }
+      guard count >= 0 else { throw ONNXError.system("can't read the file", file: file.path) }
+      if count == 0 { return bytes }
+      guard bytes.count + count <= pipeLimit else {
+        throw ONNXError(.limit, "the stream does not end within \(pipeLimit) bytes", file: file.path)
+      }
+      bytes.append(contentsOf: chunk.prefix(count))
+    }
+  }
+}
