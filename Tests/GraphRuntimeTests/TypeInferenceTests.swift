@@ -98,7 +98,7 @@ struct TypeInferenceTests {
     #expect(text.contains("4 nodes can't run"))
     #expect(text.contains("s (Strange): operator Strange is not supported (opset 13; inputs: float[2, 3])"))
     #expect(text.contains("bad (Add): extents 3 and 4 can't be broadcast"))
-    #expect(text.contains("few (Add): Add takes 2 inputs, but has 1"))
+    #expect(text.contains("few (Add): Add takes 2 inputs, but the node has 1"))
     #expect(text.contains("o (Other)"))
     #expect(!text.contains("quiet"))
   }

@@ -84,14 +84,18 @@ extension Tensor {
 }
 
 extension GraphError {
+  /// More errors than anybody reads.
+  private static let longestList = 200
+
   /// One error for all of `errors`: itself where it is one, a list where there are more; nil where there is none.
   init?(listing errors: [GraphError]) {
     guard let first = errors.first else { return nil }
     if errors.count == 1 {
       self = first
     } else {
-      let list = errors.map(\.description).joined(separator: "; ")
-      self.init(first.category, "\(errors.count) nodes can't run: \(list)")
+      let list = errors.prefix(Self.longestList).map(\.description).joined(separator: "; ")
+      let rest = errors.count > Self.longestList ? "; and \(errors.count - Self.longestList) more" : ""
+      self.init(first.category, "\(errors.count) nodes can't run: \(list)\(rest)")
     }
   }
 }

@@ -10,6 +10,7 @@ final class InferenceWalk {
   /// Labels of the nodes around the subgraph at hand.
   private var path: [String] = []
   private(set) var errors: [GraphError] = []
+  private var reported: Set<GraphError> = []
 
   init(registry: OperatorRegistry, opsets: [String: Int], binding: SymbolBinding) {
     self.registry = registry
@@ -85,21 +86,32 @@ final class InferenceWalk {
     }
   }
 
+  /// Notes what the rule of one node says of its outputs, and nothing where it objects: for the importer, which adds
+  /// nodes one by one.
+  func learn(_ node: Node, of graph: Graph, _ knowledge: inout Knowledge) {
+    defer { forgetErrors() }
+    var bodies: [String: Graph] = [:]
+    guard let op = try? supportedOperator(for: node),
+      let inference = try? apply(op, to: node, knowledge, bodies: &bodies), errors.isEmpty
+    else { return }
+    let types = (try? declared(inference.outputTypes, of: node, in: graph)) ?? inference.outputTypes
+    for (position, output) in node.outputs.enumerated() {
+      guard let output else { continue }
+      knowledge.types[output] = types[position]
+      if let dimensions = inference.outputShapeValues[position] {
+        knowledge.note(output, dimensions: dimensions)
+      }
+    }
+  }
+
   /// The registry's entry for a node with as many inputs and outputs as it takes.
   private func supportedOperator(for node: Node) throws -> Operator {
     guard let op = registry[node.op] else {
       throw GraphError(.unsupportedOperator, "operator \(node.op) is not supported")
     }
-    guard op.inputs.contains(node.inputs.count) else {
-      throw GraphError(
-        .invalidGraph, "\(node.op) takes \(op.inputs.counting("input")), but has \(node.inputs.count)")
-    }
+    try op.checkArity(of: node)
     for index in 0..<op.inputs.lowerBound where node.inputs[index] == nil {
       throw GraphError(.invalidGraph, "\(node.op) lacks its input \(index)")
-    }
-    guard node.outputs.count <= op.outputs.upperBound else {
-      throw GraphError(
-        .invalidGraph, "\(node.op) has \(op.outputs.counting("output")), not \(node.outputs.count)")
     }
     return op
   }
@@ -121,7 +133,7 @@ final class InferenceWalk {
         guard inputs.count == subgraph.graph.inputs.count else {
           throw GraphError(
             .invalidGraph,
-            "'\(name)' has \(subgraph.graph.inputs.counting("input")), but gets \(inputs.count)")
+            "'\(name)' has \(subgraph.graph.inputs.count) inputs, but gets \(inputs.count)")
         }
         let result = self.enter(node, subgraph, types: types, knowledge)
         visited.graphs[name] = result.graph
@@ -185,7 +197,12 @@ final class InferenceWalk {
   private func report(_ error: GraphError) {
     var error = error
     for label in path.reversed() { error = error.inside(label) }
-    if !errors.contains(error) { errors.append(error) }
+    if reported.insert(error).inserted { errors.append(error) }
+  }
+
+  private func forgetErrors() {
+    errors.removeAll()
+    reported.removeAll()
   }
 }
 
@@ -200,19 +217,4 @@ extension Attribute {
     guard case .graph(let subgraph) = self else { return self }
     return .graph(Subgraph(graph: graph, captures: subgraph.captures))
   }
-}
-
-extension ClosedRange<Int> {
-  /// `1 input`, `2 to 3 inputs`, `at least 1 input`.
-  fileprivate func counting(_ noun: String) -> String {
-    if upperBound >= Operator.variadic {
-      return "at least \(lowerBound) \(noun)\(lowerBound == 1 ? "" : "s")"
-    }
-    if lowerBound == upperBound { return "\(lowerBound) \(noun)\(lowerBound == 1 ? "" : "s")" }
-    return "\(lowerBound) to \(upperBound) \(noun)s"
-  }
-}
-
-extension Array {
-  fileprivate func counting(_ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 }
