@@ -105,6 +105,7 @@ struct NodeEvaluator: Sendable {
         frozen.function(frozen.arguments, slots, pool?.pointer)
       }
     }
+    try StepFailure.check()
     return try outputs.map {
       try $0.map { .tensor(try Tensor($0.type.elementType, shape: $0.shape, bytes: $0.bytes)) }
     }

@@ -88,6 +88,14 @@ struct KernelBuilder {
     steps.append(Step(body))
   }
 
+  /// Takes over what another builder, which started at this one's first free slot, has prepared.
+  mutating func append(_ other: KernelBuilder) {
+    steps += other.steps
+    scratch += other.scratch
+    constants += other.constants
+    nextSlot = other.nextSlot
+  }
+
   /// An error for element types the kernel does not serve.
   func unsupportedType(_ type: ElementType) -> GraphError {
     GraphError(.unsupportedType, "element type \(type) is not supported by \(node.op)")
@@ -111,6 +119,10 @@ struct StepMemory {
     slots[slot]!.assumingMemoryBound(to: type)
   }
 
+  /// Reports that the data can't be computed with (an index out of range...). The run goes on, and ends in this error;
+  /// the first report stands. Only for the thread that runs the step, not for the pool's others.
+  func fail(_ node: String, _ message: String) { csn_step_fail("\(node): \(message)") }
+
   /// Runs `body` for chunks 0..<count on the pool's threads, in any order.
   func parallel(_ count: Int, _ body: (_ chunk: Int, _ worker: Int) -> Void) {
     withoutActuallyEscaping(body) { body in
@@ -124,6 +136,15 @@ struct StepMemory {
           }, pointer, Int32(count))
       }
     }
+  }
+}
+
+/// What steps report of data they can't compute with.
+enum StepFailure {
+  /// Throws what a step on this thread has reported since the last call; whoever runs steps calls it after them.
+  static func check() throws {
+    guard let text = csn_step_take_failure() else { return }
+    throw GraphError(.invalidInput, String(cString: text))
   }
 }
 

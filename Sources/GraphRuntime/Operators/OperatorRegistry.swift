@@ -4,7 +4,19 @@ public struct OperatorRegistry: Sendable {
 
   /// Every operator of the runtime, family by family.
   public static let standard = OperatorRegistry(families: [
-    Activations.operators
+    Arithmetic.operators,
+    Comparisons.operators,
+    Bitwise.operators,
+    ElementaryFunctions.operators,
+    Reshaping.operators,
+    ShapeQueries.operators,
+    Selection.operators,
+    Rearrangement.operators,
+    Joining.operators,
+    Gathering.operators,
+    Reductions.operators,
+    ArgReductions.operators,
+    Activations.operators,
   ])
 
   init(families: [[Operator]]) {
