@@ -1,8 +1,6 @@
-/// Why bytes are not a model, a model is not valid, or a file can't be read or written.
+/// Why bytes are not a model, or a model is not valid.
 public struct ONNXError: Error, Sendable, Hashable {
   public enum Category: String, Sendable {
-    /// The operating system refused: no such file, no permission, disk full.
-    case file
     /// The bytes are not the protobuf message they should be.
     case wire
     /// A limit that keeps time and memory in proportion to the file is exceeded.

@@ -1,24 +1,5 @@
 import Glibc
 
-/// Why a file can't be read or written: which file, and what the system or its content says.
-public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
-  public let path: String
-  public let message: String
-
-  public init(_ path: String, _ message: String) {
-    self.path = path
-    self.message = message
-  }
-
-  /// The error that `errno` tells of, as in `cannot open: No such file or directory`.
-  public init(_ path: String, errno code: Int32, doing action: String) {
-    self.init(path, "cannot \(action): \(String(cString: strerror(code)))")
-  }
-
-  /// `in.npz: cannot open: No such file or directory`.
-  public var description: String { "\(path): \(message)" }
-}
-
 /// A file in the making, which takes its name only when it is whole.
 ///
 /// The bytes go to a temporary file in the same folder; `commit` flushes it to the disk and renames it. Until then,
@@ -34,9 +15,12 @@ public struct AtomicFile: ~Copyable {
   private let target: String
 
   /// Writes the whole of a file: `body` gets the open file, which is committed when it returns and dropped when it throws.
+  /// Where `path` is a symbolic link, the file it leads to is replaced, or the link itself if `followsLinks` is false.
   /// - Throws: `FileError`, and whatever `body` throws.
-  public static func write(to path: String, _ body: (borrowing AtomicFile) throws -> Void) throws {
-    var file = try open(path)
+  public static func write(
+    to path: String, followsLinks: Bool = true, _ body: (borrowing AtomicFile) throws -> Void
+  ) throws {
+    var file = try open(path, followsLinks: followsLinks)
     try body(file)
     try file.commit()
   }
@@ -48,9 +32,11 @@ public struct AtomicFile: ~Copyable {
     self.temporaryPath = temporaryPath
   }
 
-  private static func open(_ path: String) throws -> AtomicFile {
+  private static func open(_ path: String, followsLinks: Bool) throws -> AtomicFile {
     var status = stat()
-    guard stat(path, &status) == 0 else { return try openTemporary(for: path, target: path, mode: 0o666) }
+    guard followsLinks, stat(path, &status) == 0 else {
+      return try openTemporary(for: path, target: path, mode: 0o666)
+    }
     switch status.st_mode & S_IFMT {
     case S_IFDIR: throw FileError(path, "is a directory")
     case S_IFREG: return try openTemporary(for: path, target: resolved(path), mode: status.st_mode & 0o777)
@@ -68,6 +54,10 @@ public struct AtomicFile: ~Copyable {
 
   /// Appends `bytes`.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    try Self.write(bytes, to: descriptor, path: path)
+  }
+
+  static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
     var rest = bytes
     while !rest.isEmpty {
       // Linux moves at most 2 GiB in one call.
@@ -90,7 +80,7 @@ public struct AtomicFile: ~Copyable {
     guard rename(temporaryPath, target) == 0 else { throw FileError(path, errno: errno, doing: "write") }
     self.temporaryPath = nil
     // The name is safe only once the folder is on the disk too; a system that can't do it has the file all the same.
-    let folder = Glibc.open(Self.folder(of: target), O_RDONLY | O_CLOEXEC)
+    let folder = Glibc.open(target.parentFolder, O_RDONLY | O_CLOEXEC)
     if folder >= 0 {
       fsync(folder)
       Glibc.close(folder)
@@ -99,7 +89,8 @@ public struct AtomicFile: ~Copyable {
 
   private static func openTemporary(for path: String, target: String, mode: mode_t) throws -> AtomicFile {
     for _ in 0..<16 {
-      let name = "\(folder(of: target))/.\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
+      let random = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+      let name = target.sibling(named: ".\(random).tmp")
       let descriptor = Glibc.open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
       if descriptor >= 0 {
         return AtomicFile(path: path, target: target, descriptor: descriptor, temporaryPath: name)
@@ -113,10 +104,5 @@ public struct AtomicFile: ~Copyable {
     guard let real = realpath(path, nil) else { return path }
     defer { free(real) }
     return String(cString: real)
-  }
-
-  private static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

@@ -15,7 +15,7 @@ final class ExternalDataReader {
     let path: String
 
     init(_ path: String) throws {
-      folder = try OpenFile(path.isEmpty ? "." : path, OpenFile.pathOnly | O_DIRECTORY)
+      folder = try OpenFile(path, OpenFile.pathOnly | O_DIRECTORY)
       self.path = try folder.resolvedPath()
     }
 
@@ -118,15 +118,4 @@ struct ExternalDataReference {
     }
     return offset..<(length == nil ? count : end)
   }
-}
-
-extension String {
-  /// All but the last part of a path; empty where there is one part only.
-  var parentFolder: String {
-    guard let slash = lastIndex(of: "/") else { return "" }
-    return slash == startIndex ? "/" : String(self[..<slash])
-  }
-
-  /// The last part of a path.
-  var lastPathPart: String { lastIndex(of: "/").map { String(self[index(after: $0)...]) } ?? self }
 }

@@ -7,7 +7,7 @@ final class MappedFile {
   /// Maps the regular file `file` of `count` bytes.
   fileprivate init(_ file: OpenFile, count: Int) throws {
     guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, file.descriptor, 0), start != MAP_FAILED else {
-      throw ONNXError.system("can't map the file", file: file.path)
+      throw FileError(file.path, errno: errno, doing: "map")
     }
     bytes = UnsafeRawBufferPointer(start: start, count: count)
   }
@@ -20,13 +20,13 @@ extension ByteRegion {
   static let pipeLimit = Int(Int32.max)
 
   /// The bytes of the file at `path`: mapped where it is a regular file, read where it is a pipe.
-  /// - Throws: `ONNXError` where the file can't be opened or read.
+  /// - Throws: `FileError` where the file can't be opened or read.
   public init(contentsOf path: String) throws { self = try ByteRegion(OpenFile(path, O_RDONLY)) }
 
   /// The bytes of an open file.
   init(_ file: OpenFile) throws {
     let status = try file.status()
-    guard !status.isDirectory else { throw ONNXError(.file, "this is a folder, not a file", file: file.path) }
+    guard !status.isDirectory else { throw FileError(file.path, "is a directory") }
     if status.isRegularFile, status.st_size > 0 {
       let mapping = try MappedFile(file, count: Int(status.st_size))
       self.init(start: mapping.bytes.baseAddress!, count: mapping.bytes.count, owner: mapping)
@@ -40,10 +40,10 @@ extension ByteRegion {
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = retryingInterrupts { read(file.descriptor, &chunk, chunk.count) }
-      guard count >= 0 else { throw ONNXError.system("can't read the file", file: file.path) }
+      guard count >= 0 else { throw FileError(file.path, errno: errno, doing: "read") }
       if count == 0 { return bytes }
       guard bytes.count + count <= pipeLimit else {
-        throw ONNXError(.limit, "the stream does not end within \(pipeLimit) bytes", file: file.path)
+        throw FileError(file.path, "does not end within \(pipeLimit) bytes")
       }
       bytes.append(contentsOf: chunk.prefix(count))
     }

@@ -14,7 +14,7 @@ final class OpenFile {
     let descriptor = retryingInterrupts {
       openat(directory?.descriptor ?? AT_FDCWD, path, flags | O_CLOEXEC, mode)
     }
-    guard descriptor >= 0 else { throw ONNXError.system("can't open the file", file: path) }
+    guard descriptor >= 0 else { throw FileError(path, errno: errno, doing: "open") }
     self.descriptor = descriptor
   }
 
@@ -24,7 +24,7 @@ final class OpenFile {
   func status() throws -> stat {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
-      throw ONNXError.system("can't look at the file", file: path)
+      throw FileError(path, errno: errno, doing: "look at")
     }
     return status
   }
@@ -33,7 +33,7 @@ final class OpenFile {
   func resolvedPath() throws -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
     let length = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count - 1)
-    guard length > 0 else { throw ONNXError.system("can't tell where the file lies", file: path) }
+    guard length > 0 else { throw FileError(path, errno: errno, doing: "tell where the file lies") }
     return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
@@ -41,14 +41,6 @@ final class OpenFile {
 extension stat {
   var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
   var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
-}
-
-extension ONNXError {
-  /// The error that the last system call reported.
-  static func system(_ message: String, file: String) -> ONNXError {
-    let reason = String(cString: strerror(errno))
-    return ONNXError(.file, "\(message): \(reason)", file: file)
-  }
 }
 
 /// Calls `body` again as long as a signal interrupts it.

@@ -3,7 +3,8 @@ import CProtobuf
 extension Model {
   /// Reads the model at `path`. The file is mapped, tensors keep their data in the mapping, and external data is
   /// mapped as well.
-  /// - Throws: `ONNXError` where the file can't be read, is not an ONNX model, or its external data can't be followed.
+  /// - Throws: `FileError` where the file can't be read, `ONNXError` where it is not an ONNX model or its external data
+  ///   can't be followed.
   public init(contentsOf path: String) throws {
     do {
       let bytes = try ByteRegion(contentsOf: path)
