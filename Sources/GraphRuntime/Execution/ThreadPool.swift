@@ -3,7 +3,7 @@ import Synchronization
 
 /// The process's worker threads, one pool for each size asked for; sessions of one size share it.
 final class ThreadPool: @unchecked Sendable {
-  /// The C pool; it serves one run at a time and lets others wait their turn.
+  /// The C pool; several runs may use it at once.
   let pointer: OpaquePointer?
   let threads: Int
 
@@ -25,6 +25,6 @@ final class ThreadPool: @unchecked Sendable {
     }
   }
 
-  /// More threads than any machine this is made for.
-  static let maximumThreads = 1024
+  /// The most threads a pool can have.
+  static let maximumThreads = 256
 }

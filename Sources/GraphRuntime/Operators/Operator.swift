@@ -12,6 +12,22 @@ public struct Operator: Sendable {
   let sharing: Sharing
   /// False for operators that draw random numbers: such nodes are neither folded nor merged.
   let isDeterministic: Bool
+  /// Counts the multiply-adds of a node with all shapes known; nil for operators that have none worth counting.
+  private var count: (@Sendable (MultiplyAddCount) -> Int?)?
+
+  /// The same operator, with a way to count its multiply-adds (products alone, as its definition asks for them).
+  func counting(_ count: @escaping @Sendable (MultiplyAddCount) -> Int?) -> Operator {
+    var op = self
+    op.count = count
+    return op
+  }
+
+  /// The multiply-adds of `node`; nil where the operator does not count them or a shape is not known.
+  func multiplyAdds(of node: Node, inputs: [TensorType?], outputs: [TensorType?]) -> Int? {
+    count?(
+      MultiplyAddCount(
+        node: node, inputs: inputs.map { $0?.concreteShape }, outputs: outputs.map { $0?.concreteShape }))
+  }
 
   enum Implementation: Sendable {
     /// Prepares a computation for concrete types, to be run any number of times; used by plans and interpreter alike.
@@ -32,7 +48,8 @@ public struct Operator: Sendable {
   static let variadic = Int(Int32.max)
 
   init(
-    _ name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1, sharing: Sharing = .none,
+    _ name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
+    sharing: Sharing = .none,
     isDeterministic: Bool = true, infer: @escaping @Sendable (inout TypeInference) throws -> Void,
     kernel: @escaping @Sendable (inout KernelBuilder) throws -> Void
   ) {
@@ -42,7 +59,8 @@ public struct Operator: Sendable {
   }
 
   init(
-    _ name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1, isDeterministic: Bool = true,
+    _ name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
+    isDeterministic: Bool = true,
     infer: @escaping @Sendable (inout TypeInference) throws -> Void,
     evaluate: @escaping @Sendable (Evaluation) throws -> [RuntimeValue?]
   ) {
@@ -64,6 +82,14 @@ public struct Operator: Sendable {
     self.sharing = sharing
     self.isDeterministic = isDeterministic
   }
+}
+
+/// What an operator that counts its multiply-adds gets.
+struct MultiplyAddCount {
+  let node: Node
+  /// nil where left out or not known.
+  let inputs: [[Int]?]
+  let outputs: [[Int]?]
 }
 
 /// A value at run time.
@@ -92,5 +118,7 @@ struct Evaluation {
   }
 
   /// The tensor at `index`; nil where it is left out.
-  func optionalTensor(_ index: Int) -> Tensor? { inputs.indices.contains(index) ? inputs[index]?.tensor : nil }
+  func optionalTensor(_ index: Int) -> Tensor? {
+    inputs.indices.contains(index) ? inputs[index]?.tensor : nil
+  }
 }

@@ -1,0 +1,120 @@
+import CKernels
+import ONNXParse
+
+/// One run's memory for a plan, to be used any number of times.
+///
+/// `run` allocates nothing, retains nothing and takes no lock but the pool's. Fill the inputs with `withInput`, call
+/// `run`, read the outputs with `withOutput`. One thread at a time may use an execution; several executions of one
+/// plan may run at once.
+public final class Execution: @unchecked Sendable {
+  public let plan: Plan
+  private let frozen: FrozenPlan
+  private let arena: UnsafeMutableRawPointer
+  private let slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
+  /// Slots that each binding sets: (slot, input), and (slot, output, offset).
+  private let inputSlots: [(slot: Int, input: Int)]
+  private let outputSlots: [(slot: Int, output: Int, offset: Int)]
+  /// Memory of the execution's own for inputs and outputs, made when first asked for.
+  private var ownInputs: [ByteRegion] = []
+  private var ownOutputs: [ByteRegion] = []
+
+  /// Memory for a run of `plan`.
+  /// - Throws: `GraphError` for a dynamic plan, which only `Session.run` can run.
+  public convenience init(_ plan: Plan) throws {
+    guard case .frozen(let frozen) = plan.body else {
+      throw GraphError(.invalidInput, "the graph's shapes depend on its data: it has no fixed plan")
+    }
+    self.init(plan, frozen)
+    ownInputs = frozen.inputTypes.map { ByteRegion(zeroed: $0?.byteCount ?? 0) }
+    ownOutputs = frozen.outputTypes.map { ByteRegion(zeroed: $0.byteCount ?? 0) }
+    bindOwnBuffers()
+  }
+
+  /// An execution whose inputs and outputs are bound before each run.
+  init(_ plan: Plan, _ frozen: FrozenPlan) {
+    self.plan = plan
+    self.frozen = frozen
+    let arena = UnsafeMutableRawPointer.allocate(
+      byteCount: frozen.arenaBytes + MemoryPlanner.alignment, alignment: MemoryPlanner.alignment)
+    self.arena = arena
+    slots = .allocate(capacity: frozen.slots.count)
+    slots.initialize(repeating: nil)
+    var inputSlots: [(slot: Int, input: Int)] = []
+    var outputSlots: [(slot: Int, output: Int, offset: Int)] = []
+    for (slot, source) in frozen.slots.enumerated() {
+      switch source {
+      case .unused: break
+      case .arena(let offset): slots[slot] = arena + offset
+      case .constant(let pointer): slots[slot] = UnsafeMutableRawPointer(mutating: pointer)
+      case .input(let index): inputSlots.append((slot, index))
+      case .output(let index, let offset): outputSlots.append((slot, index, offset))
+      }
+    }
+    self.inputSlots = inputSlots
+    self.outputSlots = outputSlots
+  }
+
+  deinit {
+    arena.deallocate()
+    slots.deallocate()
+  }
+
+  /// Runs all steps.
+  public func run() { Self.run(frozen.steps, UnsafePointer(slots.baseAddress), frozen.pool.pointer) }
+
+  @inline(__always)
+  private static func run(
+    _ steps: UnsafeBufferPointer<csn_step>, _ slots: UnsafePointer<UnsafeMutableRawPointer?>?,
+    _ pool: OpaquePointer?
+  ) {
+    for step in steps { step.function(step.arguments, slots, pool) }
+  }
+
+  /// Runs all steps and calls `record` with each step's index and its start and end on `clock`.
+  func run(clock: () -> UInt64, record: (_ step: Int, _ start: UInt64, _ end: UInt64) -> Void) {
+    let base = UnsafePointer(slots.baseAddress)
+    for (index, step) in frozen.steps.enumerated() {
+      let start = clock()
+      step.function(step.arguments, base, frozen.pool.pointer)
+      record(index, start, clock())
+    }
+  }
+
+  /// Calls `body` with the memory of the input at `index` (in the order of `plan.inputs`), to be filled.
+  public func withInput<Result>(_ index: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result)
+    rethrows
+    -> Result
+  {
+    let region = ownInputs[index]
+    return try body(
+      UnsafeMutableRawBufferPointer(
+        start: UnsafeMutableRawPointer(mutating: region.start), count: region.count))
+  }
+
+  /// Calls `body` with the memory of the output at `index` (in the order of `plan.outputs`).
+  public func withOutput<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+    -> Result
+  {
+    try ownOutputs[index].withUnsafeBytes(body)
+  }
+
+  private func bindOwnBuffers() {
+    bind(
+      inputs: ownInputs.map(\.start), outputs: ownOutputs.map { UnsafeMutableRawPointer(mutating: $0.start) })
+  }
+
+  /// Points the slots of inputs and outputs at memory of the caller's, which must stay until the run is over.
+  func bind(inputs: [UnsafeRawPointer?], outputs: [UnsafeMutableRawPointer]) {
+    for (slot, input) in inputSlots {
+      slots[slot] = inputs[input].map(UnsafeMutableRawPointer.init(mutating:))
+    }
+    for (slot, output, offset) in outputSlots { slots[slot] = outputs[output] + offset }
+  }
+}
+
+extension ByteRegion {
+  /// Zeroed memory, 64-byte aligned.
+  fileprivate init(zeroed count: Int) {
+    self.init(count: count) { $0.initializeMemory(as: UInt8.self, repeating: 0) }
+  }
+}

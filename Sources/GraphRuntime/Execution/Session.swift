@@ -1,0 +1,83 @@
+import CKernels
+import ONNXParse
+import Synchronization
+
+/// A graph ready to run: checked, optimised, and planned for each set of input shapes that comes.
+///
+/// A session is immutable: several threads may run it at once, each run with memory of its own.
+public struct Session: Sendable {
+  /// What may be chosen when a session is made.
+  public struct Options: Sendable {
+    /// Threads that kernels use; nil for as many as the process may use (affinity and CPU quota).
+    public var threads: Int?
+    /// Whether runs record how long each step takes, for `Session.profile`.
+    public var profile = false
+    /// The most bytes one run may take for intermediates and outputs; nil for the machine's memory.
+    public var maxMemory: Int?
+
+    public init() {}
+  }
+
+  /// An input or output of the graph.
+  public struct Port: Sendable {
+    public let name: String
+    /// The declared type; nil where the model does not say.
+    public let type: ValueType?
+  }
+
+  /// The graph as it runs, after optimisation.
+  public let graph: Graph
+  public let options: Options
+  public let inputs: [Port]
+  public let outputs: [Port]
+
+  let planner: Planner
+  let plans = PlanCache()
+
+  /// Checks and optimises `graph`.
+  /// - Throws: `GraphError` that lists all nodes that can't run, with operator, opset, types and shapes.
+  public init(_ graph: Graph, options: Options = Options()) throws {
+    try self.init(graph, options: options, registry: .standard)
+  }
+
+  init(_ graph: Graph, options: Options = Options(), registry: OperatorRegistry) throws {
+    var graph = graph
+    try graph.inferTypes(registry: registry)
+    graph.alignInitializers()
+    self.graph = graph
+    self.options = options
+    inputs = graph.inputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
+    outputs = graph.outputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
+    planner = Planner(
+      registry: registry, pool: .shared(threads: options.threads ?? Int(csn_cpu_count())),
+      memoryLimit: options.maxMemory ?? SystemMemory.available)
+    // A graph of fixed shapes is planned at once, so that what can't be prepared is known now.
+    if graph.inputs.allSatisfy({ graph[$0].type?.tensor?.concreteShape != nil }) {
+      _ = try plan(for: Request(self, outputs: nil, given: nil))
+    }
+  }
+
+  /// The plan for inputs of the given shapes; inputs of fixed shape may be left out.
+  /// - Throws: `GraphError` where shapes are missing or don't fit, or the plan can't be made.
+  public func plan(for shapes: [String: [Int]] = [:], outputs: [String]? = nil) throws -> Plan {
+    try plan(
+      for: Request(self, outputs: outputs, given: shapes.mapValues { .shape($0) }, allowsDefaults: true)
+    ).plan
+  }
+
+  func plan(for request: Request) throws -> CachedPlan {
+    let key = PlanCache.Key(inputs: request.inputs.map { $0.map(\.shape) }, outputs: request.outputs)
+    return try plans.plan(for: key) {
+      let types = zip(graph.inputs, request.inputs).compactMap { id, type in type.map { (id, $0.type) } }
+      return try planner.plan(
+        graph, inputTypes: Dictionary(types) { first, _ in first }, outputs: request.outputs)
+    }
+  }
+}
+
+extension Graph {
+  /// Copies constants that a file left at odd addresses.
+  fileprivate mutating func alignInitializers() {
+    for (id, tensor) in initializers { initializers[id] = tensor.aligned }
+  }
+}

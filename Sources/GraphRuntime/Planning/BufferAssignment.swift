@@ -1,0 +1,143 @@
+/// Which buffer each value of a specialised graph lies in, and from when to when a buffer is needed.
+///
+/// Views share their input's buffer, and outputs are written over inputs where the operator allows it and nothing
+/// reads what would be lost. Inputs, constants and the outputs asked for are never written over.
+struct BufferAssignment {
+  /// What a value's bytes are.
+  enum Storage: Hashable {
+    /// That initializer's.
+    case constant(Value.ID)
+    /// The graph input of that index.
+    case input(Int)
+    /// A stretch of a buffer that starts at `offset`.
+    case buffer(Int, offset: Int)
+  }
+
+  /// Memory of one or more values.
+  struct Buffer {
+    var byteCount: Int
+    /// The first and the last node, by index, during which it is needed.
+    var first: Int
+    var last: Int
+    /// The graph output that the buffer serves as memory of; nil for intermediates.
+    var output: Int?
+    /// Values that lie in it.
+    var values: [Value.ID]
+  }
+
+  private(set) var storage: [Value.ID: Storage] = [:]
+  private(set) var buffers: [Buffer] = []
+  /// Nodes that need no step, because their output is their input's memory.
+  private(set) var views: Set<Node.ID> = []
+  /// Outputs whose value lies elsewhere and is copied when all is computed.
+  private(set) var copiedOutputs: [Int] = []
+
+  private let graph: Graph
+  private var lastUse: [Value.ID: Int] = [:]
+  private var byteCounts: [Value.ID: Int] = [:]
+
+  /// - Precondition: every node is plannable: its values are tensors of known size.
+  init(_ graph: Graph, registry: OperatorRegistry) {
+    self.graph = graph
+    for id in graph.initializers.keys { storage[id] = .constant(id) }
+    for (index, id) in graph.inputs.enumerated() where storage[id] == nil { storage[id] = .input(index) }
+    for (index, node) in graph.nodes.enumerated() {
+      for id in node.outputs.compactMap(\.self) {
+        lastUse[id] = index
+        byteCounts[id] = graph[id].type?.tensor?.byteCount ?? 0
+      }
+      for id in node.reads { lastUse[id] = index }
+    }
+    for id in graph.outputs { lastUse[id] = graph.nodes.count }
+    for (index, node) in graph.nodes.enumerated() {
+      assign(node, at: index, registry[node.op]?.sharing ?? .none)
+    }
+    claimOutputs()
+  }
+
+  private mutating func assign(_ node: Node, at index: Int, _ sharing: Operator.Sharing) {
+    let outputs = node.outputs.compactMap(\.self)
+    switch sharing {
+    case .view where outputs.count == 1:
+      if let source = node.input(0), let place = storage[source] {
+        adopt(outputs[0], at: place)
+        views.insert(node.id)
+        return
+      }
+    case .overwrites(let candidates):
+      if let output = node.output(0), let place = overwritable(candidates, of: node, at: index, by: output) {
+        adopt(output, at: place)
+        for id in outputs where id != output { allocate(id, at: index) }
+        return
+      }
+    default: break
+    }
+    for id in outputs { allocate(id, at: index) }
+  }
+
+  private mutating func allocate(_ id: Value.ID, at index: Int) {
+    storage[id] = .buffer(buffers.count, offset: 0)
+    buffers.append(
+      Buffer(byteCount: byteCounts[id] ?? 0, first: index, last: lastUse[id] ?? index, values: [id]))
+  }
+
+  private mutating func adopt(_ id: Value.ID, at place: Storage) {
+    storage[id] = place
+    guard case .buffer(let buffer, _) = place else { return }
+    buffers[buffer].values.append(id)
+    buffers[buffer].last = max(buffers[buffer].last, lastUse[id] ?? 0)
+  }
+
+  /// The memory of the first candidate input that may be written over: of the output's size, and not read afterwards
+  /// nor, under another name, by this node.
+  private func overwritable(_ candidates: [Int], of node: Node, at index: Int, by output: Value.ID)
+    -> Storage?
+  {
+    for candidate in candidates {
+      guard let input = node.input(candidate), lastUse[input] == index,
+        case .buffer(let buffer, let offset)? = storage[input],
+        let size = byteCounts[input], size == byteCounts[output]
+      else { continue }
+      let stretch = offset..<offset + size
+      let isFree = buffers[buffer].values.allSatisfy { other in
+        guard other != input, case .buffer(_, let start)? = storage[other] else { return true }
+        return lastUse[other, default: 0] < index
+          || !stretch.overlaps(start..<start + (byteCounts[other] ?? 0))
+      }
+      if isFree { return storage[input] }
+    }
+    return nil
+  }
+
+  /// Lets buffers be the outputs' own memory; an output that is an input, a constant, or shares a buffer with another
+  /// output is copied.
+  private mutating func claimOutputs() {
+    for (index, id) in graph.outputs.enumerated() {
+      if case .buffer(let buffer, 0)? = storage[id], buffers[buffer].output == nil,
+        buffers[buffer].byteCount == byteCounts[id]
+      {
+        buffers[buffer].output = index
+      } else {
+        copiedOutputs.append(index)
+      }
+    }
+  }
+}
+
+extension TensorType {
+  /// The bytes that a tensor of this type takes; nil for strings, where the shape is not known, and on overflow.
+  public var byteCount: Int? {
+    guard var shape = concreteShape else { return nil }
+    switch layout {
+    case .rowMajor: break
+    case .channelBlocked16:
+      guard shape.count >= 2 else { return nil }
+      shape[1] = (shape[1] + 15) / 16 * 16
+    case .packedConvolution:
+      guard shape.count == 4 else { return nil }
+      shape[0] = (shape[0] + 31) / 32 * 32
+      shape[1] = (shape[1] + 15) / 16 * 16
+    }
+    return shape.elementCount.flatMap(elementType.byteCount(of:))
+  }
+}

@@ -1,0 +1,106 @@
+import CKernels
+import ONNXParse
+
+/// A graph made ready for concrete input shapes and chosen outputs: a flat array of steps over planned memory, or,
+/// where shapes depend on data, the interpreter's task.
+public final class Plan: Sendable {
+  /// One input or output.
+  public struct Port: Sendable {
+    public let name: String
+    /// The type, every extent known; for outputs of a dynamic plan as far as it is known.
+    public let type: ValueType?
+  }
+
+  public let inputs: [Port]
+  public let outputs: [Port]
+  public let memory: MemoryReport
+  /// What the steps do, in order; empty for a dynamic plan.
+  public let steps: [StepDescription]
+  /// Whether parts depend on data, so that the interpreter runs the graph.
+  public var isDynamic: Bool { if case .interpreted = body { true } else { false } }
+
+  let body: Body
+
+  enum Body: Sendable {
+    case frozen(FrozenPlan)
+    case interpreted(Graph)
+  }
+
+  init(graph: Graph, memory: MemoryReport, steps: [StepDescription], body: Body) {
+    inputs = graph.inputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
+    outputs = graph.outputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
+    self.memory = memory
+    self.steps = steps
+    self.body = body
+  }
+}
+
+/// The memory a plan needs for each run.
+public struct MemoryReport: Sendable, Hashable {
+  /// Bytes of the arena that holds all intermediate tensors and the kernels' working memory.
+  public var arenaBytes = 0
+  /// The most bytes of them that are live at one time: what no plan can do without.
+  public var lowerBound = 0
+  /// Bytes of the intermediate tensors if each had memory of its own.
+  public var totalBytes = 0
+  /// How many buffers share the arena.
+  public var buffers = 0
+  /// Bytes of the outputs.
+  public var outputBytes = 0
+  /// Bytes of constants that kernels made for themselves (packed weights).
+  public var packedBytes = 0
+}
+
+/// What one step of a plan does.
+public struct StepDescription: Sendable {
+  /// The node's name and operator.
+  public let node: String
+  public let op: OperatorName
+  /// The types of inputs and outputs: `float[1, 64, 56, 56] x float[64, 64, 1, 1] -> float[1, 64, 56, 56]`.
+  public let signature: String
+  /// Multiply-adds that the operator's definition asks for; nil where it does not count them.
+  public let multiplyAdds: Int?
+  /// Bytes of all operands: what a cold run moves at least.
+  public let byteCount: Int
+}
+
+/// The steps as the executor runs them, and all that they refer to.
+final class FrozenPlan: @unchecked Sendable {
+  /// Where a slot's memory comes from.
+  enum SlotSource {
+    case unused
+    case arena(offset: Int)
+    case constant(UnsafeRawPointer)
+    case input(Int)
+    /// In a graph output's memory.
+    case output(Int, offset: Int)
+  }
+
+  let steps: UnsafeBufferPointer<csn_step>
+  /// The slot table of a run, but for what each run brings along.
+  let slots: [SlotSource]
+  let arenaBytes: Int
+  let inputTypes: [TensorType?]
+  let outputTypes: [TensorType]
+  let pool: ThreadPool
+  private let arguments: [StepArguments]
+  private let constants: [ByteRegion]
+
+  init(
+    steps: [Step], slots: [SlotSource], constants: [ByteRegion], arenaBytes: Int, inputTypes: [TensorType?],
+    outputTypes: [TensorType], pool: ThreadPool
+  ) {
+    let frozen = UnsafeMutableBufferPointer<csn_step>.allocate(capacity: steps.count)
+    _ = frozen.initialize(from: steps.map(\.frozen))
+    self.steps = UnsafeBufferPointer(frozen)
+    arguments = steps.map(\.arguments)
+    self.slots = slots
+    self.constants = constants
+    self.arenaBytes = arenaBytes
+    self.inputTypes = inputTypes
+    self.outputTypes = outputTypes
+    self.pool = pool
+  }
+
+  deinit { steps.deallocate() }
+}

@@ -1,0 +1,183 @@
+import ONNXParse
+
+/// Makes plans: specialises the graph, shares and places memory, prepares kernels, freezes the steps.
+struct Planner {
+  let registry: OperatorRegistry
+  let pool: ThreadPool
+  /// The most bytes a run may take for intermediates and outputs.
+  let memoryLimit: Int
+
+  /// A plan that computes `outputs` from inputs of the given types.
+  /// - Throws: `GraphError` where the types don't fit, a node can't be prepared (all such nodes in one error), or the
+  ///   memory passes the limit.
+  func plan(_ graph: Graph, inputTypes: [Value.ID: TensorType], outputs: [Value.ID]) throws -> Plan {
+    let specialization = try Specialization(
+      graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
+    let graph = specialization.graph
+    guard specialization.dynamicNodes.isEmpty else {
+      return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
+    }
+    let buffers = BufferAssignment(graph, registry: registry)
+    var assembly = Assembly(graph: graph, buffers: buffers, registry: registry, threads: pool.threads)
+    try assembly.prepareKernels()
+    assembly.addOutputCopies()
+    return try assembly.freeze(pool: pool, memoryLimit: memoryLimit)
+  }
+}
+
+/// A plan in the making: slots, steps and memory requests, node by node.
+private struct Assembly {
+  let graph: Graph
+  let buffers: BufferAssignment
+  let registry: OperatorRegistry
+  let threads: Int
+
+  private var slots: [Value.ID: Int] = [:]
+  private var outputSlots: [Int: Int] = [:]
+  private var slotCount = 0
+  private var steps: [Step] = []
+  private var descriptions: [StepDescription] = []
+  private var scratch: [(slot: Int, request: MemoryRequest)] = []
+  private var constants: [(slot: Int, bytes: ByteRegion)] = []
+
+  init(graph: Graph, buffers: BufferAssignment, registry: OperatorRegistry, threads: Int) {
+    self.graph = graph
+    self.buffers = buffers
+    self.registry = registry
+    self.threads = threads
+  }
+
+  private mutating func slot(of id: Value.ID) -> Int {
+    if let slot = slots[id] { return slot }
+    defer { slotCount += 1 }
+    slots[id] = slotCount
+    return slotCount
+  }
+
+  /// Prepares the kernels of all nodes in order; gathers the errors of those that can't be.
+  mutating func prepareKernels() throws {
+    var errors: [GraphError] = []
+    for (index, node) in graph.nodes.enumerated() where !buffers.views.contains(node.id) {
+      do {
+        try prepare(node, at: index)
+      } catch let error as GraphError {
+        errors.append(error.inside(node))
+      }
+    }
+    if let error = GraphError(listing: errors) { throw error }
+  }
+
+  private mutating func prepare(_ node: Node, at index: Int) throws {
+    guard let op = registry[node.op], case .kernel(let prepare) = op.implementation else {
+      throw GraphError(.unsupportedOperator, "operator \(node.op) has no kernel")
+    }
+    let inputs = try node.inputs.map { try $0.map { try operand($0) } }
+    let outputs = try node.outputs.map { try $0.map { try operand($0) } }
+    var builder = KernelBuilder(
+      node: node, inputs: inputs, outputs: outputs, threads: threads, firstFreeSlot: slotCount)
+    try prepare(&builder)
+    slotCount = builder.nextSlot
+    for (slot, byteCount) in builder.scratch {
+      scratch.append((slot, MemoryRequest(byteCount: byteCount, first: index, last: index)))
+    }
+    constants += builder.constants
+    steps += builder.steps
+    let description = StepDescription(node, op, inputs: inputs, outputs: outputs)
+    descriptions += builder.steps.map { _ in description }
+  }
+
+  private mutating func operand(_ id: Value.ID) throws -> KernelBuilder.Operand {
+    guard let type = graph[id].type?.tensor, let shape = type.concreteShape else {
+      throw GraphError(.shapeMismatch, "the shape of '\(graph[id].name)' is not known")
+    }
+    let constant = graph.initializers[id]?.aligned
+    return .init(slot: slot(of: id), type: type, shape: shape, constant: constant)
+  }
+
+  /// Adds steps that copy outputs which lie elsewhere into their own memory.
+  mutating func addOutputCopies() {
+    for index in buffers.copiedOutputs {
+      let id = graph.outputs[index]
+      let source = slot(of: id)
+      let target = slotCount
+      slotCount += 1
+      outputSlots[index] = target
+      let byteCount = graph[id].type?.tensor?.byteCount ?? 0
+      steps.append(
+        Step { memory in
+          memory.pointer(target, as: UInt8.self).update(from: memory.pointer(source), count: byteCount)
+        })
+      descriptions.append(
+        StepDescription(
+          node: "(output \(graph[id].name))", op: OperatorName("Copy", domain: OperatorName.internalDomain),
+          signature: graph[id].type?.description ?? "", multiplyAdds: nil, byteCount: 2 * byteCount))
+    }
+  }
+
+  /// Places the memory and puts the plan together.
+  func freeze(pool: ThreadPool, memoryLimit: Int) throws -> Plan {
+    let inArena = buffers.buffers.indices.filter { buffers.buffers[$0].output == nil }
+    let requests =
+      inArena.map { index in
+        let buffer = buffers.buffers[index]
+        return MemoryRequest(byteCount: buffer.byteCount, first: buffer.first, last: buffer.last)
+      } + scratch.map(\.request)
+    let placed = try MemoryPlanner().plan(requests)
+    let outputTypes = graph.outputs.compactMap { graph[$0].type?.tensor }
+    var report = MemoryReport(
+      arenaBytes: placed.arenaBytes, lowerBound: placed.lowerBound,
+      totalBytes: requests.reduce(0) { $0 + $1.byteCount }, buffers: requests.count)
+    report.outputBytes = outputTypes.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    report.packedBytes = constants.reduce(0) { $0 + $1.bytes.count }
+    let (needed, overflow) = report.arenaBytes.addingReportingOverflow(report.outputBytes)
+    guard !overflow, needed <= memoryLimit else {
+      throw GraphError(
+        .limitExceeded,
+        "a run needs \(needed) bytes (\(report.arenaBytes) for intermediates), more than the limit of \(memoryLimit)"
+      )
+    }
+    let arenaOffsets = Dictionary(uniqueKeysWithValues: zip(inArena, placed.offsets))
+    var kept: [ByteRegion] = constants.map(\.bytes)
+    var table = [FrozenPlan.SlotSource](repeating: .unused, count: slotCount)
+    for (id, slot) in slots { table[slot] = source(of: id, arenaOffsets: arenaOffsets, keeping: &kept) }
+    for (index, slot) in outputSlots { table[slot] = .output(index, offset: 0) }
+    for (slot, bytes) in constants { table[slot] = .constant(bytes.start) }
+    for (entry, offset) in zip(scratch, placed.offsets.dropFirst(inArena.count)) {
+      table[entry.slot] = .arena(offset: offset)
+    }
+    let frozen = FrozenPlan(
+      steps: steps, slots: table, constants: kept, arenaBytes: placed.arenaBytes,
+      inputTypes: graph.inputs.map { graph[$0].type?.tensor }, outputTypes: outputTypes, pool: pool)
+    return Plan(graph: graph, memory: report, steps: descriptions, body: .frozen(frozen))
+  }
+
+  private func source(
+    of id: Value.ID, arenaOffsets: [Int: Int], keeping kept: inout [ByteRegion]
+  ) -> FrozenPlan.SlotSource {
+    switch buffers.storage[id] {
+    case .constant(let id):
+      guard let bytes = graph.initializers[id]?.aligned.bytes else { return .unused }
+      kept.append(bytes)
+      return .constant(bytes.start)
+    case .input(let index): return .input(index)
+    case .buffer(let buffer, let offset):
+      if let output = buffers.buffers[buffer].output { return .output(output, offset: offset) }
+      return .arena(offset: (arenaOffsets[buffer] ?? 0) + offset)
+    case nil: return .unused
+    }
+  }
+}
+
+extension StepDescription {
+  init(_ node: Node, _ op: Operator, inputs: [KernelBuilder.Operand?], outputs: [KernelBuilder.Operand?]) {
+    let present = inputs.compactMap(\.self)
+    let made = outputs.compactMap(\.self)
+    self.init(
+      node: node.label, op: node.op,
+      signature: present.map(\.type.description).joined(separator: " x ") + " -> "
+        + made.map(\.type.description).joined(separator: ", "),
+      multiplyAdds: op.multiplyAdds(
+        of: node, inputs: inputs.map { $0?.type }, outputs: outputs.map { $0?.type }),
+      byteCount: (present + made).reduce(0) { $0 + ($1.type.byteCount ?? 0) })
+  }
+}
