@@ -1,0 +1,48 @@
+/// The driver of the passes: runs them in order, applies their patches, validates, until nothing changes.
+public struct Optimizer: Sendable {
+  public let passes: [any Pass]
+
+  /// A round can set up patterns for passes before it, rarely more than twice.
+  private static let maximumRounds = 8
+
+  /// The passes of a level, in the order in which they help one another.
+  public init(level: OptimizationLevel) {
+    let simplifying: [any Pass] = [
+      ConstantFolding(), NoOpElimination(), TransposeCancellation(), CommonSubexpressions(), DeadCodeElimination(),
+      PadFolding(), AffineFolding(), MatMulAddFusion(),
+    ]
+    switch level {
+    case .none: passes = []
+    case .basic: passes = simplifying
+    case .all: passes = simplifying
+    }
+  }
+
+  /// Passes of the caller's choice.
+  public init(passes: [any Pass]) { self.passes = passes }
+
+  /// Optimises `graph`; inputs and outputs keep their names and order.
+  /// - Returns: what each pass did, in the order of the passes.
+  /// - Throws: `GraphError` when types can't be inferred or a pass fails; the graph is then unchanged.
+  @discardableResult
+  public func run(_ graph: inout Graph) throws -> [PassReport] {
+    guard !passes.isEmpty else { return [] }
+    var result = graph
+    var reports = passes.map { PassReport(name: $0.name, changes: 0) }
+    try result.inferTypes()
+    for _ in 0..<Self.maximumRounds {
+      var changed = false
+      for (index, pass) in passes.enumerated() {
+        let patch = try pass.patch(for: result)
+        if patch.isEmpty { continue }
+        try result.apply(patch)
+        try result.inferTypes()
+        reports[index].changes += patch.changes
+        changed = true
+      }
+      if !changed { break }
+    }
+    graph = result
+    return reports
+  }
+}
