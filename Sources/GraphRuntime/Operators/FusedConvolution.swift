@@ -9,7 +9,8 @@ enum FusedConvolution {
   static func clampRange(of node: Node) -> ClosedRange<Float>? {
     switch node.attributes["activation"]?.string {
     case "Relu": 0...Float.infinity
-    case "Clip": (node.attributes["minimum"]?.float ?? -.infinity)...(node.attributes["maximum"]?.float ?? .infinity)
+    case "Clip":
+      (node.attributes["minimum"]?.float ?? -.infinity)...(node.attributes["maximum"]?.float ?? .infinity)
     default: nil
     }
   }

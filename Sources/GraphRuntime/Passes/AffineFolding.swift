@@ -10,7 +10,8 @@ struct AffineFolding: Pass {
     for linear in graph.nodes {
       guard let output = linear.output(0), let layer = LinearLayer(linear, index),
         let follower = index.soleConsumer(of: output), !changed.contains(linear.id),
-        let affine = ChannelAffine(follower, input: output, channels: layer.channels, rank: layer.outputRank, index),
+        let affine = ChannelAffine(
+          follower, input: output, channels: layer.channels, rank: layer.outputRank, index),
         let result = follower.output(0)
       else { continue }
       let weights = layer.weights(scaledBy: affine.scale)
@@ -44,7 +45,9 @@ private struct LinearLayer {
   private let channel: (_ index: Int) -> Int
 
   init?(_ node: Node, _ index: GraphIndex) {
-    guard let weight = index.constant(node.input(1)), weight.elementType == .float32, weight.count > 0 else { return nil }
+    guard let weight = index.constant(node.input(1)), weight.elementType == .float32, weight.count > 0 else {
+      return nil
+    }
     let shape = weight.shape
     let taps = shape.dropFirst(2).reduce(1, *)
     switch node.op {
@@ -60,7 +63,8 @@ private struct LinearLayer {
       channel = { [channels] in $0 / taps % channels }
       outputRank = shape.count
     case "Gemm":
-      guard shape.count == 2, node.attributes["alpha"]?.float ?? 1 == 1, node.attributes["beta"]?.float ?? 1 == 1
+      guard shape.count == 2, node.attributes["alpha"]?.float ?? 1 == 1,
+        node.attributes["beta"]?.float ?? 1 == 1
       else { return nil }
       let transposed = node.attributes["transB"]?.int ?? 0 != 0
       channels = transposed ? shape[0] : shape[1]
@@ -135,7 +139,9 @@ private struct ChannelAffine {
       node.outputs.dropFirst().allSatisfy({ $0 == nil })
     else { return nil }
     let parameters = (1...4).compactMap { position -> [Double]? in
-      guard let tensor = index.constant(node.input(position)), tensor.elementType == .float32 else { return nil }
+      guard let tensor = index.constant(node.input(position)), tensor.elementType == .float32 else {
+        return nil
+      }
       return tensor.elements(Float.self).map(Double.init)
     }
     guard parameters.count == 4, parameters.allSatisfy({ $0.count == channels }) else { return nil }

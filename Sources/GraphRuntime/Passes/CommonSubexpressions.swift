@@ -19,7 +19,8 @@ struct CommonSubexpressions: Pass {
       }
       let pairs = zip(node.outputs, first.outputs)
       // The first may leave out an output that this one makes, and an output of the graph must keep its own value.
-      guard pairs.allSatisfy({ old, new in old == nil || (new != nil && index.canReplace(old!, with: new!)) }) else {
+      guard pairs.allSatisfy({ old, new in old == nil || (new != nil && index.canReplace(old!, with: new!)) })
+      else {
         continue
       }
       for case (let old?, let new?) in pairs {

@@ -29,7 +29,9 @@ struct ConstantFolding: Pass {
   ) -> [Tensor]? {
     let outputs = node.outputs.compactMap(\.self)
     // An output of the graph must stay made by a node.
-    guard outputs.count == node.outputs.count, !outputs.contains(where: graph.outputs.contains) else { return nil }
+    guard outputs.count == node.outputs.count, !outputs.contains(where: graph.outputs.contains) else {
+      return nil
+    }
     let shapes = outputs.compactMap { known[$0] }
     if shapes.count == outputs.count { return shapes }
     guard let op = OperatorRegistry.standard[node.op], op.isDeterministic,
@@ -40,7 +42,8 @@ struct ConstantFolding: Pass {
     let budget = max(inputs.reduce(0) { $0 + ($1?.bytes?.count ?? 0) }, growthLimit)
     guard let expected = byteCount(of: outputs, in: graph), expected <= budget else { return nil }
     // What can't be computed says so when it runs, if it ever does.
-    guard let values = try? Interpreter.evaluate(node: node, inputs: inputs.map { $0.map(RuntimeValue.tensor) })
+    guard
+      let values = try? Interpreter.evaluate(node: node, inputs: inputs.map { $0.map(RuntimeValue.tensor) })
     else { return nil }
     let tensors = values.prefix(outputs.count).compactMap { $0?.tensor }
     return tensors.count == outputs.count ? tensors : nil

@@ -29,9 +29,12 @@ struct ConvolutionFusion: Pass {
   }
 
   private func fuse(_ convolution: Node, _ index: GraphIndex, _ taken: Set<Node.ID>) -> Fusion? {
-    guard let output = convolution.output(0), index.tensorType(output)?.elementType == .float32 else { return nil }
+    guard let output = convolution.output(0), index.tensorType(output)?.elementType == .float32 else {
+      return nil
+    }
     var fusion = Fusion(inputs: convolution.inputs, output: output, attributes: convolution.attributes)
-    if let sum = index.soleConsumer(of: output), sum.op == "Add", !taken.contains(sum.id), let result = sum.output(0),
+    if let sum = index.soleConsumer(of: output), sum.op == "Add", !taken.contains(sum.id),
+      let result = sum.output(0),
       let residual = sum.inputs.first(where: { $0 != output }) ?? nil, index.haveSameType(residual, output)
     {
       fusion.inputs += [Value.ID?](repeating: nil, count: 3 - fusion.inputs.count) + [residual]
@@ -56,7 +59,9 @@ struct ConvolutionFusion: Pass {
       var bounds: [Float] = [-.infinity, .infinity]
       for position in 0..<2 {
         guard let input = node.input(position + 1) else { continue }
-        guard let bound = index.constant(input), bound.elementType == .float32, bound.count == 1 else { return nil }
+        guard let bound = index.constant(input), bound.elementType == .float32, bound.count == 1 else {
+          return nil
+        }
         bounds[position] = bound.elements(Float.self)[0]
       }
       guard bounds[0] <= bounds[1] else { return nil }

@@ -29,7 +29,9 @@ struct GraphIndex {
 
   /// The only reader of `value`, and that at one input of its own; nil where it is a graph output or has more readers.
   func soleConsumer(of value: Value.ID) -> Node? {
-    guard !outputs.contains(value), let consumers = consumerIndices[value], consumers.count == 1 else { return nil }
+    guard !outputs.contains(value), let consumers = consumerIndices[value], consumers.count == 1 else {
+      return nil
+    }
     let node = graph.nodes[consumers[0]]
     return node.reads.filter { $0 == value }.count == 1 ? node : nil
   }

@@ -9,7 +9,8 @@ struct MatMulAddFusion: Pass {
       guard let output = product.output(0), let sum = index.soleConsumer(of: output), sum.op == "Add",
         let bias = sum.inputs.first(where: { $0 != output }) ?? nil, let result = sum.output(0),
         product.inputs.allSatisfy({ index.tensorType($0)?.shape?.count == 2 }),
-        index.tensorType(output)?.elementType == .float32, let columns = index.tensorType(output)?.shape?[1].value,
+        index.tensorType(output)?.elementType == .float32,
+        let columns = index.tensorType(output)?.shape?[1].value,
         let type = index.tensorType(bias), index.constant(bias) != nil, let shape = type.concreteShape,
         shape == [columns] || shape == [1, columns]
       else { continue }

@@ -7,7 +7,8 @@ struct NoOpElimination: Pass {
     let index = GraphIndex(graph)
     var patch = GraphPatch(for: graph)
     for node in graph.nodes {
-      guard let output = node.output(0), node.outputs.dropFirst().allSatisfy({ $0.map { !index.isUsed($0) } ?? true }),
+      guard let output = node.output(0),
+        node.outputs.dropFirst().allSatisfy({ $0.map { !index.isUsed($0) } ?? true }),
         let input = passedOn(by: node, index), index.canReplace(output, with: input)
       else { continue }
       patch.replaceUses(of: output, with: input)
@@ -32,7 +33,8 @@ struct NoOpElimination: Pass {
       guard let permutation = node.attributes["perm"]?.ints else { return nil }
       return permutation == Array(permutation.indices) ? input : nil
     case "Concat", "Sum", "Max", "Min", "Mean": return node.inputs.count == 1 ? input : nil
-    case "Mul", "Add": return keepsType && isNeutral(node, node.input(1), index) ? input : commuted(node, index)
+    case "Mul", "Add":
+      return keepsType && isNeutral(node, node.input(1), index) ? input : commuted(node, index)
     case "Div", "Sub": return keepsType && isNeutral(node, node.input(1), index) ? input : nil
     default: return nil
     }

@@ -8,7 +8,8 @@ public struct Optimizer: Sendable {
   /// The passes of a level, in the order in which they help one another.
   public init(level: OptimizationLevel) {
     let simplifying: [any Pass] = [
-      ConstantFolding(), NoOpElimination(), TransposeCancellation(), CommonSubexpressions(), DeadCodeElimination(),
+      ConstantFolding(), NoOpElimination(), TransposeCancellation(), CommonSubexpressions(),
+      DeadCodeElimination(),
       PadFolding(), AffineFolding(), MatMulAddFusion(),
     ]
     switch level {

@@ -6,7 +6,8 @@ struct PadFolding: Pass {
     let index = GraphIndex(graph)
     var patch = GraphPatch(for: graph)
     for pad in graph.nodes where pad.op == "Pad" {
-      guard let output = pad.output(0), var convolution = index.soleConsumer(of: output), convolution.op == "Conv",
+      guard let output = pad.output(0), var convolution = index.soleConsumer(of: output),
+        convolution.op == "Conv",
         convolution.input(0) == output, let extra = spatialZeroPads(pad, index),
         ["", "NOTSET"].contains(convolution.attributes["auto_pad"]?.string ?? "")
       else { continue }
@@ -23,7 +24,8 @@ struct PadFolding: Pass {
 
   /// The pads of the axes behind [N, C], in Conv's order; nil where `pad` does anything but add zeros there.
   private func spatialZeroPads(_ pad: Node, _ index: GraphIndex) -> [Int]? {
-    guard pad.attributes["mode"]?.string ?? "constant" == "constant", let rank = index.tensorType(pad.input(0))?.shape?.count,
+    guard pad.attributes["mode"]?.string ?? "constant" == "constant",
+      let rank = index.tensorType(pad.input(0))?.shape?.count,
       rank > 2, let given = index.constant(pad.input(1))?.integers
     else { return nil }
     if let value = pad.input(2) {
@@ -38,7 +40,8 @@ struct PadFolding: Pass {
     }
     guard given.count == 2 * axes.count, given.allSatisfy({ $0 >= 0 }) else { return nil }
     var pads = [Int](repeating: 0, count: 2 * rank)
-    for (position, axis) in axes.enumerated() where axes.indices.contains(position) && (0..<rank).contains(axis) {
+    for (position, axis) in axes.enumerated()
+    where axes.indices.contains(position) && (0..<rank).contains(axis) {
       pads[axis] = given[position]
       pads[axis + rank] = given[position + axes.count]
     }

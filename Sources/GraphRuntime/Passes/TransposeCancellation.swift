@@ -5,7 +5,8 @@ struct TransposeCancellation: Pass {
 
   /// Operators of one input that work on each element by itself.
   private static let unary: Set<String> = [
-    "Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Softsign",
+    "Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus",
+    "Softsign",
     "Mish", "Gelu", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Cast", "Erf",
   ]
   private static let binary: Set<String> = ["Add", "Sub", "Mul", "Div", "Max", "Min"]

@@ -48,12 +48,15 @@ extension Graph {
 /// Expects that `pass` leaves what `graph` computes on noise as it was, and returns the graph it makes.
 @discardableResult
 func expectSameResults(
-  _ pass: any Pass, on graph: Graph, tolerance: Float = 1e-5, sourceLocation: SourceLocation = #_sourceLocation
+  _ pass: any Pass, on graph: Graph, tolerance: Float = 1e-5,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> Graph {
   let rewritten = try graph.after(pass)
   let expected = try graph.outputsOnNoise()
   let actual = try rewritten.outputsOnNoise()
-  #expect(rewritten.outputs.map { rewritten[$0].name } == graph.outputs.map { graph[$0].name }, sourceLocation: sourceLocation)
+  #expect(
+    rewritten.outputs.map { rewritten[$0].name } == graph.outputs.map { graph[$0].name },
+    sourceLocation: sourceLocation)
   for (a, b) in zip(expected, actual) {
     #expect(a.shape == b.shape, sourceLocation: sourceLocation)
     let difference = zip(a.elements(Float.self), b.elements(Float.self)).map { abs($0 - $1) }.max() ?? 0

@@ -117,15 +117,19 @@ import Testing
 @Suite struct TransposeCancellationTests {
   @Test func cancelsThroughElementwiseOperators() throws {
     let before = graph([1, 2, 3, 4]) { g, x in
-      func toLast(_ v: Value.ID) -> Value.ID { g.add("Transpose", v, attributes: ["perm": .ints([0, 2, 3, 1])]) }
-      func toFirst(_ v: Value.ID) -> Value.ID { g.add("Transpose", v, attributes: ["perm": .ints([0, 3, 1, 2])]) }
+      func toLast(_ v: Value.ID) -> Value.ID {
+        g.add("Transpose", v, attributes: ["perm": .ints([0, 2, 3, 1])])
+      }
+      func toFirst(_ v: Value.ID) -> Value.ID {
+        g.add("Transpose", v, attributes: ["perm": .ints([0, 3, 1, 2])])
+      }
       let a = toLast(g.add("Relu", x))
       let b = toLast(g.add("Neg", x))
-      return [g.add("Abs", toFirst(g.add("Tanh", g.add("Mul", a, b))))]
+      return [g.add("Abs", toFirst(g.add("Exp", g.add("Mul", a, b))))]
     }
     var after = before
     try Optimizer(passes: [TransposeCancellation(), NoOpElimination()]).run(&after)
-    #expect(after.census == ["Relu": 1, "Neg": 1, "Mul": 1, "Tanh": 1, "Abs": 1])
+    #expect(after.census == ["Relu": 1, "Neg": 1, "Mul": 1, "Exp": 1, "Abs": 1])
     let (expected, actual) = (try before.outputsOnNoise()[0], try after.outputsOnNoise()[0])
     #expect(expected.elements(Float.self) == actual.elements(Float.self))
   }
