@@ -12,7 +12,9 @@ struct Comparison {
     switch (actual, expected) {
     case (.tensor(let actual), .tensor(let expected)): return difference(actual, expected)
     case (.sequence(let actual), .sequence(let expected)):
-      guard actual.count == expected.count else { return "\(actual.count) elements, expected \(expected.count)" }
+      guard actual.count == expected.count else {
+        return "\(actual.count) elements, expected \(expected.count)"
+      }
       return zip(actual, expected).lazy.compactMap { difference($0, $1) }.first
     case (.optional(let actual), .optional(let expected)):
       switch (actual, expected) {

@@ -3,7 +3,8 @@
 enum ExpectedFailures {
   /// Why a case is not expected to pass.
   enum Reason: String {
-    case randomNumbers = "the expected output was drawn from NumPy's random numbers, which the standard doesn't fix"
+    case randomNumbers =
+      "the expected output was drawn from NumPy's random numbers, which the standard doesn't fix"
   }
 
   static let cases: [String: Reason] = [:]

@@ -31,9 +31,19 @@ struct NodeEvaluator: Sendable {
         try body(Evaluation(node: node, inputs: inputs, run: $0))
       }
     case .kernel(let prepare):
+      if let body = op.stringImplementation, try handlesStrings(node, op, inputs: inputs) {
+        return try body(Evaluation(node: node, inputs: inputs, run: { _, _ in [] }))
+      }
       if case .view = op.sharing, let shared = try view(node, op, inputs: inputs) { return shared }
       return try runKernel(node, op, prepare, inputs: inputs.map { try $0.map(tensor(of:)) })
     }
+  }
+
+  /// Whether strings are among a node's inputs or outputs.
+  private func handlesStrings(_ node: Node, _ op: Operator, inputs: [RuntimeValue?]) throws -> Bool {
+    let tensors = inputs.map { $0?.tensor }
+    if tensors.contains(where: { $0?.elementType == .string }) { return true }
+    return try outputTypes(node, op, inputs: tensors).contains { $0?.elementType == .string }
   }
 
   private func tensor(of value: RuntimeValue) throws -> Tensor {
@@ -82,11 +92,11 @@ struct NodeEvaluator: Sendable {
       threads: pool?.threads ?? 1, firstFreeSlot: inputs.count + outputs.count)
     try prepare(&builder)
 
+    let strings = StringTable()
     var slots = [UnsafeMutableRawPointer?](repeating: nil, count: builder.nextSlot)
-    for (slot, tensor) in inputs.enumerated() {
-      guard let tensor else { continue }
-      guard let bytes = tensor.bytes else { throw builder.unsupportedType(.string) }
-      slots[slot] = UnsafeMutableRawPointer(mutating: bytes.start)
+    let inputBytes = inputs.map { $0.map { $0.bytes ?? strings.handles(of: $0) } }
+    for (slot, bytes) in inputBytes.enumerated() {
+      slots[slot] = bytes.map { UnsafeMutableRawPointer(mutating: $0.start) }
     }
     for (index, output) in outputs.enumerated() {
       slots[inputs.count + index] = output.map { UnsafeMutableRawPointer(mutating: $0.bytes.start) }
@@ -99,7 +109,7 @@ struct NodeEvaluator: Sendable {
     for (entry, bytes) in zip(builder.scratch, scratch) {
       slots[entry.slot] = UnsafeMutableRawPointer(mutating: bytes.start)
     }
-    withExtendedLifetime((inputs, outputs, builder, scratch)) {
+    withExtendedLifetime((inputBytes, outputs, builder, scratch)) {
       for step in builder.steps {
         let frozen = step.frozen
         frozen.function(frozen.arguments, slots, pool?.pointer)
@@ -107,7 +117,12 @@ struct NodeEvaluator: Sendable {
     }
     try StepFailure.check()
     return try outputs.map {
-      try $0.map { .tensor(try Tensor($0.type.elementType, shape: $0.shape, bytes: $0.bytes)) }
+      try $0.map { output in
+        if output.type.elementType == .string {
+          return .tensor(try strings.tensor(of: output.bytes, shape: output.shape))
+        }
+        return .tensor(try Tensor(output.type.elementType, shape: output.shape, bytes: output.bytes))
+      }
     }
   }
 
@@ -121,10 +136,8 @@ struct NodeEvaluator: Sendable {
       guard let shape = type.concreteShape else {
         throw GraphError(.shapeMismatch, "the output's shape \(type) is not known from the inputs")
       }
-      guard type.elementType != .string else {
-        throw GraphError(.unsupportedType, "strings are not supported here")
-      }
-      guard let byteCount = shape.elementCount.flatMap(type.elementType.byteCount(of:)), byteCount <= limit
+      guard let byteCount = shape.elementCount.flatMap(type.elementType.heldByteCount(of:)),
+        byteCount <= limit
       else {
         throw GraphError(.limitExceeded, "an output \(type) passes the memory limit of \(limit) bytes")
       }

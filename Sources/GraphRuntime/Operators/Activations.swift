@@ -18,7 +18,8 @@ enum Activations {
   /// Applies `function` to every element.
   @inline(__always)
   private static func map<Element>(
-    _ x: KernelBuilder.Operand, _ y: KernelBuilder.Operand, _ memory: StepMemory, _ function: (Element) -> Element
+    _ x: KernelBuilder.Operand, _ y: KernelBuilder.Operand, _ memory: StepMemory,
+    _ function: (Element) -> Element
   ) {
     let source = memory.buffer(x, as: Element.self)
     let target = memory.buffer(y, as: Element.self)

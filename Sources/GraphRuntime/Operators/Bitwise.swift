@@ -8,7 +8,7 @@ enum Bitwise {
     Operator(
       "BitwiseNot", inputs: 1...1, sharing: .overwrites([0]), infer: { $0.same() },
       kernel: integral(NotKernel.self)),
-    // BitShift-11: by the width or more gives 0.
+    // BitShift-28: a shift by the width or more, or by less than 0, shifts all bits out.
     binary("BitShift") { builder in
       switch try builder.node.string("direction", default: "") {
       case "LEFT": try integral(BitwiseKernel<ShiftLeft>.self)(&builder)
@@ -45,12 +45,12 @@ private enum BitXor: BitFunction {
 }
 private enum ShiftLeft: BitFunction {
   @inline(__always) static func apply<Element: FixedWidthInteger>(_ a: Element, _ b: Element) -> Element {
-    a << b
+    b < 0 ? 0 : a << b
   }
 }
 private enum ShiftRight: BitFunction {
   @inline(__always) static func apply<Element: FixedWidthInteger>(_ a: Element, _ b: Element) -> Element {
-    a >> b
+    b < 0 ? (a < 0 ? 0 &- 1 : 0) : a >> b
   }
 }
 

@@ -108,10 +108,9 @@ struct NarrowFloat: Sendable {
 
   private func nan(_ sign: Int) -> Int {
     switch specials {
-    case .ieee: sign | (largest + 2)
+    case .ieee: sign | (largest + 3)
     case .allOnesIsNaN: sign | magnitudeMask
-    case .negativeZeroIsNaN: 1 << signShift
-    case .none: largest
+    case .negativeZeroIsNaN, .none: 1 << signShift
     }
   }
 

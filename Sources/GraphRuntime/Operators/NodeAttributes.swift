@@ -3,7 +3,9 @@ extension Node {
   func int(_ name: String, default value: Int) throws -> Int { try attribute(name, \.int, "an int") ?? value }
   func int(_ name: String) throws -> Int { try required(name, \.int, "an int") }
   func ints(_ name: String) throws -> [Int]? { try attribute(name, \.ints, "a list of ints") }
-  func float(_ name: String, default value: Float) throws -> Float { try attribute(name, \.float, "a float") ?? value }
+  func float(_ name: String, default value: Float) throws -> Float {
+    try attribute(name, \.float, "a float") ?? value
+  }
   func string(_ name: String, default value: String) throws -> String {
     try attribute(name, \.string, "a string") ?? value
   }

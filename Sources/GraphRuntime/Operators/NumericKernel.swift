@@ -94,6 +94,11 @@ extension ElementType {
     return bitWidth < 8 ? nil : bitWidth / 8
   }
 
+  /// Bytes that `count` elements take in memory, strings as handles; nil on overflow.
+  func heldByteCount(of count: Int) -> Int? {
+    self == .string ? ElementType.int64.byteCount(of: count) : byteCount(of: count)
+  }
+
   /// Calls `visitor` with the Swift type of a numeric element type; float16 and bfloat16 must be widened before.
   /// - Throws: `GraphError` for the other types.
   func visit<Visitor: NumericVisitor>(_ visitor: Visitor) throws -> Visitor.Result {

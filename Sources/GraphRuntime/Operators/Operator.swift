@@ -8,6 +8,8 @@ public struct Operator: Sendable {
   /// Sets the types of the outputs from those of the inputs; throws on what the operator can't take.
   let infer: @Sendable (inout TypeInference) throws -> Void
   let implementation: Implementation
+  /// Computes at once where strings are among the inputs or outputs, for kernels that don't just move them.
+  let stringImplementation: (@Sendable (Evaluation) throws -> [RuntimeValue?])?
   /// How an output may share its input's memory.
   let sharing: Sharing
   /// False for operators that draw random numbers: such nodes are neither folded nor merged.
@@ -51,11 +53,12 @@ public struct Operator: Sendable {
     _ name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
     sharing: Sharing = .none,
     isDeterministic: Bool = true, infer: @escaping @Sendable (inout TypeInference) throws -> Void,
-    kernel: @escaping @Sendable (inout KernelBuilder) throws -> Void
+    kernel: @escaping @Sendable (inout KernelBuilder) throws -> Void,
+    strings: (@Sendable (Evaluation) throws -> [RuntimeValue?])? = nil
   ) {
     self.init(
       name: name, inputs: inputs, outputs: outputs, infer: infer, implementation: .kernel(kernel),
-      sharing: sharing, isDeterministic: isDeterministic)
+      stringImplementation: strings, sharing: sharing, isDeterministic: isDeterministic)
   }
 
   init(
@@ -66,19 +69,21 @@ public struct Operator: Sendable {
   ) {
     self.init(
       name: name, inputs: inputs, outputs: outputs, infer: infer, implementation: .evaluate(evaluate),
-      sharing: .none, isDeterministic: isDeterministic)
+      stringImplementation: nil, sharing: .none, isDeterministic: isDeterministic)
   }
 
   private init(
     name: OperatorName, inputs: ClosedRange<Int>, outputs: ClosedRange<Int>,
     infer: @escaping @Sendable (inout TypeInference) throws -> Void, implementation: Implementation,
-    sharing: Sharing, isDeterministic: Bool
+    stringImplementation: (@Sendable (Evaluation) throws -> [RuntimeValue?])?, sharing: Sharing,
+    isDeterministic: Bool
   ) {
     self.name = name
     self.inputs = inputs
     self.outputs = outputs
     self.infer = infer
     self.implementation = implementation
+    self.stringImplementation = stringImplementation
     self.sharing = sharing
     self.isDeterministic = isDeterministic
   }

@@ -19,8 +19,7 @@ enum Reshaping {
   /// Copies the elements of input 0, where they can't be shared.
   @Sendable private static func copy(_ builder: inout KernelBuilder) throws {
     let (source, target) = (try builder.input(0), try builder.output())
-    let byteCount =
-      target.elementType == .string ? target.count * 8 : target.elementType.byteCount(of: target.count) ?? 0
+    let byteCount = target.elementType.heldByteCount(of: target.count) ?? 0
     builder.emit { memory in
       let from = UnsafeRawPointer(memory.input(source, as: UInt8.self))
       let to = UnsafeMutableRawPointer(memory.output(target, as: UInt8.self))

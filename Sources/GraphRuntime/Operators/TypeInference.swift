@@ -18,7 +18,9 @@ struct TypeInference {
   /// Whether the input at `index` is given.
   func has(_ index: Int) -> Bool { node.input(index) != nil }
 
-  func tensor(_ index: Int) -> TensorType? { inputTypes.indices.contains(index) ? inputTypes[index]?.tensor : nil }
+  func tensor(_ index: Int) -> TensorType? {
+    inputTypes.indices.contains(index) ? inputTypes[index]?.tensor : nil
+  }
 
   /// The element type of the input at `index`; nil while it is not known.
   func elementType(_ index: Int) -> ElementType? { tensor(index)?.elementType }
