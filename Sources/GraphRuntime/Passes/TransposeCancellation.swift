@@ -32,6 +32,7 @@ struct TransposeCancellation: Pass {
     merged.inputs = [before.input(0)]
     merged.attributes["perm"] = .ints(second.map { first[$0] })
     patch.replace(merged)
+    if let between = before.output(0), index.soleConsumer(of: between) != nil { patch.remove(before.id) }
     touched.formUnion([node.id, before.id])
     return true
   }
