@@ -35,7 +35,11 @@ let package = Package(
       ]),
     .target(name: "TensorFiles", dependencies: ["GraphRuntime", "CPNG"]),
     .target(name: "ImageFiles", dependencies: ["GraphRuntime", "CPNG"]),
-    .target(name: "CSNGraphs", dependencies: ["GraphRuntime", "COpenBLAS"]),
+    .target(
+      name: "CSNGraphs",
+      dependencies: [
+        "GraphRuntime", "COpenBLAS", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
 
     // Command lines.
     .target(
