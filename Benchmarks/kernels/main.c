@@ -1,0 +1,115 @@
+// Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
+// machine's measured peak, and what was picked.
+//   kernels [THREADS] [all|network] [batch N] [algorithm NAME] [json]
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "csn_conv.h"
+#include "csn_cpu.h"
+#include "peak.h"
+#include "shapes.h"
+
+typedef struct {
+  int threads, batch, json;
+  const char *network;
+  csn_conv_algorithm algorithm;
+} options;
+
+static float *allocate(size_t count) {
+  size_t bytes = (count * sizeof(float) + (2u << 20)) & ~(size_t)((2u << 20) - 1);
+  float *memory = aligned_alloc(2u << 20, bytes);
+  if (!memory) exit(1);
+  for (size_t i = 0; i < count; i++) memory[i] = (float)((i * 2654435761u >> 8) & 0xffff) / 65536.f - 0.5f;
+  return memory;
+}
+
+static float *tensor_memory(const csn_tensor *tensor) {
+  float *memory = allocate(csn_tensor_count(tensor) + 1);
+  csn_clear_halo(tensor, memory + csn_tensor_origin(tensor), NULL);
+  return memory;
+}
+
+/// The best seconds of a run, hot.
+static double measure(const csn_conv_plan *plan, csn_pool *pool) {
+  const csn_conv *conv = &plan->conv;
+  size_t plain_count = (size_t)conv->out_channels * conv->in_channels * conv->kernel_h * conv->kernel_w;
+  float *plain = allocate(plain_count), *packed = allocate(plan->weight_count), *bias = allocate(plan->bias_count);
+  csn_conv_pack(plan->algorithm, conv, plain, packed);
+  float *in = tensor_memory(&plan->in), *out = tensor_memory(&plan->out);
+  float *residual = plan->has_residual ? tensor_memory(&plan->residual) : NULL;
+  float *scratch = allocate(plan->scratch_bytes / sizeof(float) + 1);
+  double best = 1e9, begin = seconds();
+  for (int i = 0; i < 400 && (i < 3 || seconds() - begin < 0.15); i++) {
+    double start = seconds();
+    csn_conv_run(plan, in + csn_tensor_origin(&plan->in), packed, bias,
+                 residual ? residual + csn_tensor_origin(&plan->residual) : NULL,
+                 out + csn_tensor_origin(&plan->out), scratch, pool);
+    double time = seconds() - start;
+    if (time < best) best = time;
+  }
+  free(plain), free(packed), free(bias), free(in), free(out), free(residual), free(scratch);
+  return best;
+}
+
+static void run_shape(const shape *shape, const options *options, double peak, csn_pool *pool) {
+  csn_conv conv = csn_conv_make(shape->in_channels, shape->out_channels, shape->kernel, shape->kernel);
+  conv.stride_h = conv.stride_w = shape->stride;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = shape->pad;
+  conv.lower = 0;
+  const int size = (shape->in_size + 2 * shape->pad - shape->kernel) / shape->stride + 1;
+  csn_layout layout = shape->in_channels <= 4 ? CSN_PLANAR : CSN_BLOCKED;
+  csn_tensor in = csn_tensor_make(layout, options->batch, shape->in_channels, shape->in_size, shape->in_size, shape->pad,
+                                  shape->pad, shape->pad, shape->pad);
+  csn_tensor out = csn_tensor_make(CSN_BLOCKED, options->batch, shape->out_channels, size, size, 0, 0, 0, 0);
+  csn_conv_options conv_options = csn_conv_default_options();
+  conv_options.threads = options->threads;
+  conv_options.algorithm = options->algorithm;
+  csn_conv_plan plan;
+  if (csn_conv_plan_make(&plan, &conv, &in, &out, shape->residual ? &out : NULL, &conv_options) != CSN_OK) return;
+  double time = measure(&plan, pool), rate = 2.0 * (double)plan.macs / time / 1e9;
+  const char *format =
+      options->json
+          ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,\"algorithm\":\"%s\","
+            "\"ms\":%.4f,\"gflops\":%.1f,\"share\":%.3f}\n"
+          : "%-9s %4d -> %4d  %dx%1$.0s%4$d /%d  %4d px  %-9s  %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n";
+  if (options->json)
+    printf(format, shape->network, shape->in_channels, shape->out_channels, shape->kernel, shape->stride,
+           shape->in_size, csn_conv_algorithm_name(plan.algorithm), time * 1e3, rate, rate / peak);
+  else
+    printf("%-9s %4d -> %4d  %dx%d /%d  %4d px  %-9s %2dx%-3d %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n", shape->network,
+           shape->in_channels, shape->out_channels, shape->kernel, shape->kernel, shape->stride, shape->in_size,
+           csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, time * 1e3, rate, rate / peak);
+  fflush(stdout);
+}
+
+int main(int count, char **arguments) {
+  options options = {.threads = csn_cpu_count(), .batch = 1};
+  for (int i = 1; i < count; i++) {
+    const char *next = i + 1 < count ? arguments[i + 1] : "";
+    if (atoi(arguments[i]) > 0) {
+      options.threads = atoi(arguments[i]);
+    } else if (strcmp(arguments[i], "json") == 0) {
+      options.json = 1;
+    } else if (strcmp(arguments[i], "batch") == 0) {
+      options.batch = atoi(next);
+      i++;
+    } else if (strcmp(arguments[i], "algorithm") == 0) {
+      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_WINOGRAD6; a++)
+        if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0) options.algorithm = (csn_conv_algorithm)a;
+      i++;
+    } else if (strcmp(arguments[i], "all") != 0) {
+      options.network = arguments[i];
+    }
+  }
+  csn_pool *pool = csn_pool_create(options.threads);
+  double peak = measure_peak(pool);
+  if (!options.json)
+    printf("%d threads, %s, fp32 peak %.1f GFLOP/s\n", options.threads, csn_cpu_name(csn_cpu_current()), peak);
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    if (!options.network || strcmp(options.network, shapes[i].network) == 0) run_shape(&shapes[i], &options, peak, pool);
+  csn_pool_destroy(pool);
+  return 0;
+}

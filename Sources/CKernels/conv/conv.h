@@ -1,0 +1,48 @@
+// What the parts of the convolution share.
+#pragma once
+#include <math.h>
+
+#include "conv/tile/tile.h"
+#include "csn_conv.h"
+
+static inline int64_t csn_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t csn_min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t csn_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/// Whether attributes are sane by themselves.
+bool csn_conv_is_valid(const csn_conv *conv);
+
+/// Whether `algorithm` can serve the convolution at all.
+bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv);
+
+/// The m of F(m x m, 3 x 3); 0 for other algorithms.
+int csn_winograd_outputs(csn_conv_algorithm algorithm);
+
+/// Input blocks that every panel of output channels reads; all of them where there is one group.
+int csn_conv_panel_blocks(const csn_conv *conv);
+
+/// The first input block that panel `panel` reads.
+int csn_conv_first_block(const csn_conv *conv, int panel_blocks, int panel);
+
+/// Panels of 32 output channels.
+static inline int csn_conv_panels(const csn_conv *conv) { return (conv->out_channels - 1) / csn_panel + 1; }
+
+/// Bounds as flags for tiles.
+static inline unsigned csn_conv_flags(const csn_conv *conv) {
+  return (conv->lower > -INFINITY ? csn_tile_lower : 0) | (conv->upper < INFINITY ? csn_tile_upper : 0);
+}
+
+/// The parts of a plan that each algorithm makes; the common part is filled.
+void csn_direct_plan(csn_conv_plan *plan);
+void csn_winograd_plan(csn_conv_plan *plan);
+void csn_depthwise_plan(csn_conv_plan *plan);
+
+void csn_direct_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                    const float *residual, float *out, void *scratch, csn_pool *pool);
+void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                      const float *residual, float *out, void *scratch, csn_pool *pool);
+void csn_depthwise_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                       const float *residual, float *out, void *scratch, csn_pool *pool);
+
+/// Packs for Winograd; sizes are right.
+void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);

@@ -1,0 +1,72 @@
+// The innermost convolution: a few output pixels times one panel of 32 output channels, the whole sum over input
+// channels and kernel taps held in registers.
+//
+// Every variant adds the products of an output in the same order, so an output's bits depend neither on the pixel count of
+// the tile it falls into nor on the way the work is cut.
+#pragma once
+#include <stddef.h>
+
+#include "csn_cpu.h"
+
+enum {
+  /// The most pixels of a tile in any variant.
+  csn_tile_max_pixels = 14,
+  /// Output channels of a panel, the unit in which weights are packed.
+  csn_panel = 32,
+};
+
+/// How the pixels of a tile lie in the input.
+typedef enum {
+  /// Blocked, next to each other (stride 1).
+  csn_tile_dense,
+  /// Blocked, every second (stride 2).
+  csn_tile_strided2,
+  /// Blocked, anywhere: in_offsets.
+  csn_tile_scattered,
+  /// Planar (one channel a plane), stride 1, stride 2, anywhere.
+  csn_tile_planar1,
+  csn_tile_planar2,
+  csn_tile_planar_scattered,
+  csn_tile_kinds,
+} csn_tile_kind;
+
+enum { csn_tile_residual = 1, csn_tile_lower = 2, csn_tile_upper = 4 };
+
+/// One tile. Strides and offsets count floats.
+typedef struct {
+  const float *in;
+  const ptrdiff_t *in_offsets;
+  /// From one input block (planar: channel) to the next, kernel row to row, kernel tap to tap.
+  ptrdiff_t in_block, in_row, in_tap;
+  int blocks, kernel_h, kernel_w;
+  /// [blocks][kernel_h][kernel_w][16][32]; planar: [channels][kernel_h][kernel_w][32].
+  const float *weights;
+  /// 32 values, or NULL.
+  const float *bias;
+  const float *residual;
+  const ptrdiff_t *residual_offsets;
+  ptrdiff_t residual_block;
+  float *out;
+  const ptrdiff_t *out_offsets;
+  ptrdiff_t out_block;
+  float lower, upper;
+  unsigned flags;
+} csn_tile;
+
+typedef void (*csn_tile_function)(const csn_tile *tile);
+
+/// The tile kernels of one variant.
+typedef struct {
+  /// Pixels of a full tile.
+  int pixels;
+  /// By kind, output blocks of the panel (1 or 2) less one, pixels less one. Strided kinds (dense, strided2, planar1, planar2) exist
+  /// where not NULL; scattered kinds exist for every number of pixels.
+  csn_tile_function run[csn_tile_kinds][2][csn_tile_max_pixels];
+} csn_tile_kernels;
+
+const csn_tile_kernels *csn_tile_kernels_for(csn_cpu_level level);
+
+extern const csn_tile_kernels csn_tile_kernels_portable, csn_tile_kernels_avx2, csn_tile_kernels_avx512;
+
+/// Offsets of adjacent pixels of a blocked tensor.
+extern const ptrdiff_t csn_dense_offsets[csn_tile_max_pixels];

@@ -1,0 +1,48 @@
+#include "conv/winograd/winograd.h"
+
+/// The matrix G of n = m + 2 rows: row j is [1, p, p^2] / prod over the other points of (p - q); the last row, for the point at
+/// infinity, is [0, 0, 1].
+static void filter_matrix(int m, double matrix[8][3]) {
+  static const double points[3][7] = {
+      {0, CSN_WINOGRAD2_A, -CSN_WINOGRAD2_A},
+      {0, CSN_WINOGRAD4_A, -CSN_WINOGRAD4_A, CSN_WINOGRAD4_B, -CSN_WINOGRAD4_B},
+      {0, CSN_WINOGRAD6_A, -CSN_WINOGRAD6_A, CSN_WINOGRAD6_B, -CSN_WINOGRAD6_B, CSN_WINOGRAD6_C, -CSN_WINOGRAD6_C},
+  };
+  const double *p = points[m / 2 - 1];
+  for (int j = 0; j < m + 1; j++) {
+    double divisor = 1;
+    for (int k = 0; k < m + 1; k++)
+      if (k != j) divisor *= p[j] - p[k];
+    matrix[j][0] = 1 / divisor;
+    matrix[j][1] = p[j] / divisor;
+    matrix[j][2] = p[j] * p[j] / divisor;
+  }
+  matrix[m + 1][0] = matrix[m + 1][1] = 0;
+  matrix[m + 1][2] = 1;
+}
+
+/// G g G^T of one filter, into `out` of n x n.
+static void transform_filter(int n, double matrix[8][3], const float *filter, double *out) {
+  double half[8][3];
+  for (int i = 0; i < n; i++)
+    for (int x = 0; x < 3; x++)
+      half[i][x] = matrix[i][0] * filter[x] + matrix[i][1] * filter[3 + x] + matrix[i][2] * filter[6 + x];
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++)
+      out[i * n + j] = half[i][0] * matrix[j][0] + half[i][1] * matrix[j][1] + half[i][2] * matrix[j][2];
+}
+
+void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed) {
+  const int m = csn_winograd_outputs(algorithm), n = m + 2;
+  double matrix[8][3], filter[64] = {0};
+  filter_matrix(m, matrix);
+  const ptrdiff_t in_padded = csn_ceil_div(conv->in_channels, csn_block) * csn_block;
+  const ptrdiff_t panels = csn_conv_panels(conv), frequency = panels * in_padded * csn_panel;
+  for (ptrdiff_t out = 0; out < panels * csn_panel; out++)
+    for (ptrdiff_t in = 0; in < in_padded; in++) {
+      bool exists = out < conv->out_channels && in < conv->in_channels;
+      if (exists) transform_filter(n, matrix, weights + (out * conv->in_channels + in) * 9, filter);
+      float *place = packed + (out / csn_panel * in_padded + in) * csn_panel + out % csn_panel;
+      for (int f = 0; f < n * n; f++) place[f * frequency] = exists ? (float)filter[f] : 0;
+    }
+}

@@ -1,0 +1,247 @@
+// Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in scratch of its
+// worker's own that stays in the second-level cache; right where the transformed weights fit there too. By frequency: each step
+// runs over all tiles (or a round of many) before the next begins, so that the weights are read once.
+#include "conv/winograd/winograd.h"
+
+#include <string.h>
+
+enum {
+  // Transformed weights up to this size are read anew by every chunk.
+  cached_weight_bytes = 768 << 10,
+  // Scratch of a chunk, by tiles.
+  chunk_bytes = 320 << 10,
+  // Scratch of a round, by frequency.
+  round_bytes = 4 << 20,
+  chunks_per_thread = 8,
+  // Weights of one chunk of the middle step, by frequency.
+  product_weight_bytes = 256 << 10,
+};
+
+typedef struct {
+  const csn_conv_plan *plan;
+  const csn_winograd_kernels *kernels;
+  const float *in, *weights, *bias, *residual;
+  float *out;
+  char *scratch;
+  int m, n, in_blocks, out_blocks;
+  // The round: its tiles, and its transformed input and output, [frequency][block][tile][16].
+  int first, count;
+  float *transformed, *products;
+  int input_parts, product_parts, output_parts;
+} winograd_job;
+
+static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
+#if defined(__x86_64__)
+  if (level == CSN_CPU_AVX512) return &csn_winograd_kernels_avx512;
+  if (level == CSN_CPU_AVX2) return &csn_winograd_kernels_avx2;
+#endif
+  (void)level;
+  return &csn_winograd_kernels_portable;
+}
+
+/// Floats that a tile takes in scratch, transformed input and products.
+static int64_t tile_floats(const csn_conv_plan *plan) {
+  const int n = csn_winograd_outputs(plan->algorithm) + 2;
+  return (int64_t)n * n * csn_block * (csn_tensor_blocks(&plan->in) + csn_tensor_blocks(&plan->out));
+}
+
+void csn_winograd_plan(csn_conv_plan *plan) {
+  const int m = csn_winograd_outputs(plan->algorithm);
+  const int full = csn_tile_kernels_for(plan->level)->pixels;
+  plan->tiles_x = (plan->out.width - 1) / m + 1;
+  plan->tiles_y = (plan->out.height - 1) / m + 1;
+  const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
+  const int64_t tile_bytes = tile_floats(plan) * 4, weight_bytes = (int64_t)plan->weight_count * 4;
+  if (tiles > INT32_MAX) return;
+  plan->tiles = (int32_t)tiles;
+  plan->by_frequency = weight_bytes > cached_weight_bytes;
+  if (plan->by_frequency) {
+    // A round reads all weights: let it have no less work in hand than they are large.
+    int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / tile_bytes, full);
+    int64_t rounds = csn_ceil_div(tiles, room);
+    plan->round_tiles = (int32_t)csn_ceil_div(tiles, rounds);
+    plan->scratch_bytes = (size_t)(plan->round_tiles * tile_bytes);
+  } else {
+    int64_t room = csn_max64(chunk_bytes / tile_bytes / full * full, full);
+    int64_t chunks = csn_ceil_div(tiles, room);
+    if (plan->threads > 1) chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread,
+                                                                csn_ceil_div(tiles, full)));
+    plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
+    plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
+    plan->worker_scratch = (size_t)(plan->round_tiles * tile_bytes);
+    plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
+  }
+}
+
+/// A tile's place: image and position in the grid.
+typedef struct {
+  int image, y, x;
+} tile_place;
+
+static tile_place place_of(const csn_conv_plan *plan, int tile) {
+  const int x = tile % plan->tiles_x, row = tile / plan->tiles_x;
+  return (tile_place){row / plan->tiles_y, row % plan->tiles_y, x};
+}
+
+/// Copies a tile that reaches over the border, with zeros for what is not there.
+static void gather(const csn_tensor *in, const float *plane, int top, int left, int n, float *tile) {
+  const int first = left < 0 ? -left : 0;
+  const int end = left + n > in->width ? in->width - left : n;
+  memset(tile, 0, sizeof(float) * (size_t)(n * n) * csn_block);
+  for (int y = 0; y < n && end > first; y++) {
+    if (top + y < 0 || top + y >= in->height) continue;
+    const float *row = plane + (top + y) * in->row_stride + (ptrdiff_t)(left + first) * csn_block;
+    memcpy(tile + (y * n + first) * csn_block, row, sizeof(float) * (size_t)(end - first) * csn_block);
+  }
+}
+
+/// Transforms block `block` of tiles [first, end), counted within the round of `count`.
+static void transform_inputs(const winograd_job *job, float *transformed, int count, int base, int block, int first,
+                             int end) {
+  const csn_conv_plan *plan = job->plan;
+  const csn_tensor *in = &plan->in;
+  const int m = job->m, n = job->n;
+  const ptrdiff_t stride = (ptrdiff_t)job->in_blocks * count * csn_block;
+  csn_winograd_input transform = job->kernels->input[m / 2 - 1];
+  for (int t = first; t < end; t++) {
+    tile_place place = place_of(plan, base + t);
+    const int top = place.y * m - plan->conv.pad_top, left = place.x * m - plan->conv.pad_left;
+    const float *plane = job->in + place.image * in->image_stride + block * in->block_stride;
+    float *to = transformed + ((ptrdiff_t)block * count + t) * csn_block;
+    if (top >= -in->halo_top && left >= -in->halo_left && top + n <= in->height + in->halo_bottom &&
+        left + n <= in->width + in->halo_right) {
+      transform(plane + top * in->row_stride + (ptrdiff_t)left * csn_block, in->row_stride, to, stride);
+    } else {
+      float tile[8 * 8 * csn_block];
+      gather(in, plane, top, left, n, tile);
+      transform(tile, (ptrdiff_t)n * csn_block, to, stride);
+    }
+  }
+}
+
+/// Multiplies one frequency of all tiles by panels [first, end).
+static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
+                     int first, int end) {
+  const csn_conv_plan *plan = job->plan;
+  const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
+  const ptrdiff_t panel_weights = (ptrdiff_t)job->in_blocks * csn_block * csn_panel;
+  const int parts = (count - 1) / kernels->pixels + 1;
+  csn_tile tile = {
+      .in_block = (ptrdiff_t)count * csn_block, .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
+      .out_offsets = csn_dense_offsets, .out_block = (ptrdiff_t)count * csn_block,
+  };
+  const float *in = transformed + (ptrdiff_t)frequency * job->in_blocks * count * csn_block;
+  for (int panel = first; panel < end; panel++) {
+    const int blocks = job->out_blocks - 2 * panel;
+    float *out = products + ((ptrdiff_t)frequency * job->out_blocks + 2 * panel) * count * csn_block;
+    tile.weights = job->weights + ((ptrdiff_t)frequency * plan->panels + panel) * panel_weights;
+    for (int part = 0; part < parts; part++) {
+      const int from = (int)((int64_t)count * part / parts), to = (int)((int64_t)count * (part + 1) / parts);
+      tile.in = in + from * csn_block;
+      tile.out = out + from * csn_block;
+      kernels->run[csn_tile_dense][blocks > 1][to - from - 1](&tile);
+    }
+  }
+}
+
+/// Transforms block `block` of tiles [first, end) back, to the output.
+static void transform_outputs(const winograd_job *job, const float *products, int count, int base, int block,
+                              int first, int end) {
+  const csn_conv_plan *plan = job->plan;
+  const csn_tensor *out = &plan->out, *residual = &plan->residual;
+  const int m = job->m;
+  csn_winograd_output transform = job->kernels->output[m / 2 - 1];
+  csn_winograd_target target = {
+      .bias = job->bias ? job->bias + block * csn_block : NULL,
+      .residual_row = residual->row_stride, .out_row = out->row_stride,
+      .lower = plan->conv.lower, .upper = plan->conv.upper,
+  };
+  for (int t = first; t < end; t++) {
+    tile_place place = place_of(plan, base + t);
+    const int y = place.y * m, x = place.x * m;
+    target.height = out->height - y < m ? out->height - y : m;
+    target.width = out->width - x < m ? out->width - x : m;
+    target.out = job->out + place.image * out->image_stride + block * out->block_stride + y * out->row_stride +
+                 (ptrdiff_t)x * csn_block;
+    if (plan->has_residual)
+      target.residual = job->residual + place.image * residual->image_stride + block * residual->block_stride +
+                        y * residual->row_stride + (ptrdiff_t)x * csn_block;
+    transform(products + ((ptrdiff_t)block * count + t) * csn_block, (ptrdiff_t)job->out_blocks * count * csn_block,
+              &target);
+  }
+}
+
+static void run_tiles(void *context, int chunk, int worker) {
+  const winograd_job *job = context;
+  const csn_conv_plan *plan = job->plan;
+  const int base = (int)((int64_t)plan->tiles * chunk / plan->tile_chunks);
+  const int count = (int)((int64_t)plan->tiles * (chunk + 1) / plan->tile_chunks) - base;
+  float *transformed = (float *)(job->scratch + (size_t)worker * plan->worker_scratch);
+  float *products = transformed + (ptrdiff_t)job->n * job->n * job->in_blocks * count * csn_block;
+  for (int block = 0; block < job->in_blocks; block++)
+    transform_inputs(job, transformed, count, base, block, 0, count);
+  for (int frequency = 0; frequency < job->n * job->n; frequency++)
+    multiply(job, transformed, products, count, frequency, 0, plan->panels);
+  for (int block = 0; block < job->out_blocks; block++)
+    transform_outputs(job, products, count, base, block, 0, count);
+}
+
+static int share(int count, int part, int parts) { return (int)((int64_t)count * part / parts); }
+
+static void run_inputs(void *context, int chunk, int worker) {
+  (void)worker;
+  const winograd_job *job = context;
+  const int block = chunk / job->input_parts, part = chunk % job->input_parts;
+  transform_inputs(job, job->transformed, job->count, job->first, block, share(job->count, part, job->input_parts),
+                   share(job->count, part + 1, job->input_parts));
+}
+
+static void run_products(void *context, int chunk, int worker) {
+  (void)worker;
+  const winograd_job *job = context;
+  const int frequency = chunk / job->product_parts, part = chunk % job->product_parts;
+  multiply(job, job->transformed, job->products, job->count, frequency,
+           share(job->plan->panels, part, job->product_parts), share(job->plan->panels, part + 1, job->product_parts));
+}
+
+static void run_outputs(void *context, int chunk, int worker) {
+  (void)worker;
+  const winograd_job *job = context;
+  const int block = chunk / job->output_parts, part = chunk % job->output_parts;
+  transform_outputs(job, job->products, job->count, job->first, block, share(job->count, part, job->output_parts),
+                    share(job->count, part + 1, job->output_parts));
+}
+
+static int at_most(int64_t wanted, int limit) { return wanted < 1 ? 1 : wanted < limit ? (int)wanted : limit; }
+
+static void run_by_frequency(winograd_job *job, csn_pool *pool) {
+  const csn_conv_plan *plan = job->plan;
+  const int frequencies = job->n * job->n, wanted = plan->threads * chunks_per_thread;
+  const int64_t panel_bytes = (int64_t)job->in_blocks * csn_block * csn_panel * 4;
+  job->product_parts = at_most(plan->panels * panel_bytes / product_weight_bytes, plan->panels);
+  for (job->first = 0; job->first < plan->tiles; job->first += plan->round_tiles) {
+    const int left = plan->tiles - job->first;
+    job->count = left < plan->round_tiles ? left : plan->round_tiles;
+    job->input_parts = at_most(csn_ceil_div(wanted, job->in_blocks), job->count);
+    job->output_parts = at_most(csn_ceil_div(wanted, job->out_blocks), job->count);
+    job->transformed = (float *)job->scratch;
+    job->products = job->transformed + (ptrdiff_t)frequencies * job->in_blocks * job->count * csn_block;
+    csn_pool_run(pool, run_inputs, job, job->in_blocks * job->input_parts);
+    csn_pool_run(pool, run_products, job, frequencies * job->product_parts);
+    csn_pool_run(pool, run_outputs, job, job->out_blocks * job->output_parts);
+  }
+}
+
+void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                      const float *residual, float *out, void *scratch, csn_pool *pool) {
+  const int m = csn_winograd_outputs(plan->algorithm);
+  winograd_job job = {
+      .plan = plan, .kernels = kernels_for(plan->level), .in = in, .weights = weights, .bias = bias,
+      .residual = residual, .out = out, .scratch = scratch, .m = m, .n = m + 2,
+      .in_blocks = csn_tensor_blocks(&plan->in), .out_blocks = csn_tensor_blocks(&plan->out),
+  };
+  if (plan->by_frequency)
+    run_by_frequency(&job, pool);
+  else
+    csn_pool_run(pool, run_tiles, &job, plan->tile_chunks);
+}

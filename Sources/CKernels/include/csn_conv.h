@@ -1,0 +1,126 @@
+// Convolution: prepared once for a shape, run any number of times.
+//
+//     csn_conv conv = csn_conv_make(in_channels, out_channels, kernel_h, kernel_w);
+//     conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = 1;
+//     conv.lower = 0;                                               // ReLU
+//     csn_tensor in = csn_tensor_make(CSN_BLOCKED, 1, in_channels, h, w, 1, 1, 1, 1);
+//     csn_tensor out = csn_tensor_make(CSN_BLOCKED, 1, out_channels, h, w, 0, 0, 0, 0);
+//     csn_conv_plan plan;
+//     csn_status status = csn_conv_plan_make(&plan, &conv, &in, &out, NULL, NULL);
+//     float *packed = aligned_alloc(64, plan.weight_count * sizeof(float));
+//     csn_conv_pack(plan.algorithm, &conv, weights_oihw, packed);    // once, or ahead of time
+//     float *bias = ...plan.bias_count floats, zero past out_channels...
+//     void *scratch = aligned_alloc(64, plan.scratch_bytes);         // of the run alone; contents don't matter
+//     csn_conv_run(&plan, x, packed, bias, NULL, y, scratch, pool);
+//
+// - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own scratch.
+// - The input is blocked, or planar for CSN_CONV_PLANAR (few input channels: a network's first layer). The output and the
+//   residual are blocked.
+// - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to scratch
+//   first. Winograd and depthwise convolution need no halo.
+// - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
+// - Output may be the same memory as the residual. It may not overlap the input.
+// - The result's bits depend on plan, input and CPU level, not on the number of threads.
+#pragma once
+#include "csn_cpu.h"
+#include "csn_tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A convolution's attributes (ONNX Conv). Output: clamp(conv(x) + bias + residual, lower, upper).
+typedef struct {
+  int32_t in_channels, out_channels, groups;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+  int32_t pad_top, pad_left, pad_bottom, pad_right;
+  /// Bounds of the output; -INFINITY and INFINITY for none. ReLU is 0 and INFINITY.
+  float lower, upper;
+} csn_conv;
+
+typedef enum {
+  /// Not an algorithm: let csn_conv_select choose.
+  CSN_CONV_AUTO = 0,
+  /// Blocked input; any kernel, stride, dilation and groups.
+  CSN_CONV_DIRECT = 1,
+  /// Planar input, one group.
+  CSN_CONV_PLANAR = 2,
+  /// Blocked input, as many groups as input and output channels.
+  CSN_CONV_DEPTHWISE = 3,
+  /// Winograd's F(m x m, 3 x 3): 3x3 kernels with stride and dilation 1, one group.
+  CSN_CONV_WINOGRAD2 = 4,
+  CSN_CONV_WINOGRAD4 = 5,
+  CSN_CONV_WINOGRAD6 = 6,
+} csn_conv_algorithm;
+
+/// How to make a plan; NULL stands for the defaults.
+typedef struct {
+  /// CSN_CONV_AUTO, or the algorithm to use.
+  csn_conv_algorithm algorithm;
+  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 6 (default), 4, 2, or 0 for none.
+  int32_t winograd_limit;
+  csn_cpu_level level;
+  /// Threads of the pool that will run it; the scratch serves so many.
+  int32_t threads;
+} csn_conv_options;
+
+/// A prepared convolution. Callers read the first part; the rest belongs to the kernels.
+typedef struct {
+  csn_conv conv;
+  csn_tensor in, out, residual;
+  bool has_residual;
+  csn_conv_algorithm algorithm;
+  csn_cpu_level level;
+  int32_t threads;
+  /// Bytes of scratch memory that a run needs, 64-byte aligned.
+  size_t scratch_bytes;
+  /// Floats of the packed weights, and of the bias (output channels rounded up to whole panels of 32).
+  size_t weight_count, bias_count;
+  /// Multiply-adds of the direct algorithm.
+  int64_t macs;
+
+  // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
+  csn_tensor source, target, addend;
+  bool staged, scattered;
+  int32_t tiles, tiles_per_row, panels, panel_blocks;
+  int32_t tile_chunks, panel_chunks;
+  size_t worker_scratch;
+  // Winograd: tiles across and down, tiles a round, whether by frequency in three phases.
+  int32_t tiles_x, tiles_y, round_tiles;
+  bool by_frequency;
+} csn_conv_plan;
+
+/// A convolution with one group, stride 1, dilation 1, no padding, no bounds.
+csn_conv csn_conv_make(int32_t in_channels, int32_t out_channels, int32_t kernel_h, int32_t kernel_w);
+
+/// Defaults for the current CPU level and csn_cpu_count() threads.
+csn_conv_options csn_conv_default_options(void);
+
+/// The algorithm for a shape, from the table of measurements in conv/select.c. The same whatever the number of threads.
+csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
+                                   const csn_conv_options *options);
+
+/// "direct", "winograd4"...
+const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm);
+
+/// Prepares a convolution. `residual` may be NULL. CSN_INVALID where extents don't fit each other.
+csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
+                              const csn_tensor *residual, const csn_conv_options *options);
+
+/// Floats of the packed weights; 0 where the algorithm does not serve the convolution.
+size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv);
+
+/// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
+/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][in/16][16][32].
+csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
+
+/// The reverse of csn_conv_pack, exact, for all but the Winograd algorithms.
+csn_status csn_conv_unpack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *packed, float *weights);
+
+/// Runs a plan. `bias` may be NULL; `residual` is there if the plan has one.
+void csn_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                  const float *residual, float *out, void *scratch, csn_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,2 @@
+// Ends what a target_*.h began.
+#pragma clang attribute pop

@@ -1,0 +1,317 @@
+import CKernels
+import Testing
+
+/// A convolution to test.
+struct ConvCase: Sendable, CustomStringConvertible {
+  var images = 1
+  var inChannels = 16
+  var outChannels = 32
+  var groups = 1
+  var kernel = (1, 1)
+  var stride = (1, 1)
+  var dilation = (1, 1)
+  /// Top, left, bottom, right.
+  var pads = (0, 0, 0, 0)
+  var size = (5, 5)
+  var residual = false
+  var bounds: (Float, Float) = (-.infinity, .infinity)
+  var bias = true
+  var algorithm = CSN_CONV_AUTO
+  var planar = false
+  /// Whether the input has a halo wide enough.
+  var halo = false
+
+  var description: String {
+    "\(String(cString: csn_conv_algorithm_name(algorithm))) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) p\(pads) g\(groups)\(residual ? " +res" : "")\(halo ? " halo" : "")\(planar ? " planar" : "")"
+  }
+
+  var conv: csn_conv {
+    var conv = csn_conv_make(Int32(inChannels), Int32(outChannels), Int32(kernel.0), Int32(kernel.1))
+    conv.groups = Int32(groups)
+    (conv.stride_h, conv.stride_w) = (Int32(stride.0), Int32(stride.1))
+    (conv.dilation_h, conv.dilation_w) = (Int32(dilation.0), Int32(dilation.1))
+    (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (
+      Int32(pads.0), Int32(pads.1), Int32(pads.2), Int32(pads.3)
+    )
+    (conv.lower, conv.upper) = bounds
+    return conv
+  }
+
+  var outSize: (Int, Int) {
+    (
+      (size.0 + pads.0 + pads.2 - (kernel.0 - 1) * dilation.0 - 1) / stride.0 + 1,
+      (size.1 + pads.1 + pads.3 - (kernel.1 - 1) * dilation.1 - 1) / stride.1 + 1
+    )
+  }
+
+  var weightCount: Int { outChannels * (inChannels / groups) * kernel.0 * kernel.1 }
+
+  /// The convolution by its definition, in double precision: value and sum of the terms' magnitudes.
+  func reference(_ x: [Float], _ w: [Float], _ b: [Float], _ residual: [Float]) -> [(Double, Double)] {
+    let (oh, ow) = outSize
+    let inGroup = inChannels / groups
+    let outGroup = outChannels / groups
+    var result: [(Double, Double)] = []
+    result.reserveCapacity(images * outChannels * oh * ow)
+    for n in 0..<images {
+      for o in 0..<outChannels {
+        for y in 0..<oh {
+          for z in 0..<ow {
+            var sum = bias ? Double(b[o]) : 0
+            var magnitude = abs(sum)
+            for c in 0..<inGroup {
+              let channel = (n * inChannels + o / outGroup * inGroup + c) * size.0 * size.1
+              for ky in 0..<kernel.0 {
+                let iy = y * stride.0 - pads.0 + ky * dilation.0
+                guard iy >= 0, iy < size.0 else { continue }
+                for kx in 0..<kernel.1 {
+                  let ix = z * stride.1 - pads.1 + kx * dilation.1
+                  guard ix >= 0, ix < size.1 else { continue }
+                  let term =
+                    Double(x[channel + iy * size.1 + ix])
+                    * Double(w[((o * inGroup + c) * kernel.0 + ky) * kernel.1 + kx])
+                  sum += term
+                  magnitude += abs(term)
+                }
+              }
+            }
+            if self.residual { sum += Double(residual[result.count]) }
+            result.append((min(Double(bounds.1), max(Double(bounds.0), sum)), magnitude))
+          }
+        }
+      }
+    }
+    return result
+  }
+}
+
+/// What a run of a case gave.
+struct ConvRun {
+  var status = CSN_OK
+  var values: [Float] = []
+  var isIntact = false
+  var algorithm = CSN_CONV_AUTO
+}
+
+/// Runs a case at a level with a number of threads.
+func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [Float], b: [Float], r: [Float])
+  -> ConvRun
+{
+  var conv = test.conv
+  let (oh, ow) = test.outSize
+  let frame =
+    test.halo
+    ? (test.pads.0, test.pads.1, test.pads.2 + test.kernel.0, test.pads.3 + test.kernel.1) : (0, 0, 0, 0)
+  var inTensor = csn_tensor_make(
+    test.planar ? CSN_PLANAR : CSN_BLOCKED, Int32(test.images), Int32(test.inChannels), Int32(test.size.0),
+    Int32(test.size.1), Int32(frame.0), Int32(frame.1), Int32(frame.2), Int32(frame.3))
+  var outTensor = csn_tensor_make(
+    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), 1, 0, 0, 2)
+  var residualTensor = csn_tensor_make(
+    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), 0, 0, 0, 0)
+  var options = csn_conv_default_options()
+  options.level = level
+  options.threads = Int32(threads)
+  options.algorithm = test.algorithm
+  var plan = csn_conv_plan()
+  var result = ConvRun()
+  result.status = csn_conv_plan_make(
+    &plan, &conv, &inTensor, &outTensor, test.residual ? withUnsafePointer(to: &residualTensor) { $0 } : nil,
+    &options)
+  result.algorithm = plan.algorithm
+  guard result.status == CSN_OK else { return result }
+  let packed = Scratch(byteCount: plan.weight_count * 4)
+  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+  result.status = csn_conv_pack(plan.algorithm, &conv, w, weights)
+  let bias = b + [Float](repeating: 0, count: plan.bias_count - b.count)
+  let input = Memory(inTensor, values: x)
+  let residual = Memory(residualTensor, values: r)
+  let output = Memory(outTensor)
+  let scratch = Scratch(byteCount: plan.scratch_bytes)
+  withPool(threads: threads) { pool in
+    csn_conv_run(
+      &plan, input.first, weights, test.bias ? bias : nil, test.residual ? residual.first : nil, output.first,
+      scratch.pointer, pool)
+  }
+  result.values = output.values
+  result.isIntact = output.isIntact && input.isIntact && residual.isIntact
+  return result
+}
+
+/// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms' magnitudes.
+func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
+  var numbers = Numbers(seed: UInt64(test.inChannels * 31 + test.size.0))
+  let (oh, ow) = test.outSize
+  let x = numbers.array(test.images * test.inChannels * test.size.0 * test.size.1)
+  let w = numbers.array(test.weightCount)
+  let b = numbers.array(test.outChannels)
+  let r = numbers.array(test.images * test.outChannels * oh * ow)
+  let expected = test.reference(x, w, b, r)
+  for level in availableLevels {
+    var first: [Float]?
+    for threads in [1, 2, 3] {
+      let result = run(test, level: level, threads: threads, x: x, w: w, b: b, r: r)
+      #expect(result.status == CSN_OK, "\(test)", sourceLocation: sourceLocation)
+      #expect(result.isIntact, "\(test): wrote outside", sourceLocation: sourceLocation)
+      guard result.values.count == expected.count else { return }
+      let worst = zip(result.values, expected).map { abs(Double($0) - $1.0) / max($1.1, 1) }
+        .reduce(0) { $1.isNaN ? .infinity : max($0, $1) }
+      #expect(worst <= tolerance, "\(test) level \(level.rawValue)", sourceLocation: sourceLocation)
+      if let first {
+        #expect(first == result.values, "\(test): depends on threads", sourceLocation: sourceLocation)
+      }
+      first = first ?? result.values
+    }
+  }
+}
+
+@Suite struct ConvTests {
+  static let pointwiseCases: [ConvCase] = [
+    ConvCase(inChannels: 16, outChannels: 32, size: (1, 1)),
+    ConvCase(inChannels: 17, outChannels: 5, size: (7, 7)),
+    ConvCase(inChannels: 40, outChannels: 72, size: (13, 15), residual: true, bounds: (0, .infinity)),
+    ConvCase(images: 3, inChannels: 33, outChannels: 48, size: (1, 1), bounds: (-0.5, 0.5)),
+    ConvCase(images: 2, inChannels: 32, outChannels: 64, size: (28, 1), bias: false),
+    ConvCase(inChannels: 32, outChannels: 64, stride: (2, 2), size: (14, 14)),
+    ConvCase(inChannels: 20, outChannels: 33, stride: (3, 3), size: (15, 33)),
+    ConvCase(images: 2, inChannels: 16, outChannels: 16, pads: (1, 1, 1, 1), size: (5, 5)),
+    ConvCase(inChannels: 16, outChannels: 100, size: (5, 33), residual: true, halo: true),
+  ]
+
+  static let directCases: [ConvCase] = [
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (7, 7), halo: true),
+    ConvCase(
+      inChannels: 24, outChannels: 40, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 13), residual: true),
+    ConvCase(
+      images: 2, inChannels: 33, outChannels: 64, kernel: (3, 3), stride: (2, 2), pads: (1, 1, 1, 1),
+      size: (28, 28),
+      bounds: (0, 6)),
+    ConvCase(inChannels: 16, outChannels: 20, kernel: (5, 5), pads: (2, 2, 2, 2), size: (15, 7), halo: true),
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (1, 7), pads: (0, 3, 0, 3), size: (5, 17)),
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (7, 1), pads: (3, 0, 3, 0), size: (17, 5)),
+    ConvCase(
+      inChannels: 18, outChannels: 32, kernel: (3, 3), dilation: (2, 3), pads: (2, 3, 2, 3), size: (13, 14)),
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (3, 3), pads: (0, 2, 1, 0), size: (9, 1)),
+    ConvCase(
+      inChannels: 16, outChannels: 32, kernel: (2, 2), stride: (2, 1), pads: (1, 0, 0, 1), size: (7, 6)),
+    ConvCase(images: 2, inChannels: 16, outChannels: 32, kernel: (3, 3), stride: (1, 4), size: (9, 19)),
+    ConvCase(images: 3, inChannels: 32, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (3, 3)),
+    ConvCase(inChannels: 16, outChannels: 16, kernel: (3, 3), stride: (2, 2), size: (4, 4)),
+  ].map { test in
+    var test = test
+    test.algorithm = CSN_CONV_DIRECT
+    return test
+  }
+
+  static let groupedCases: [ConvCase] = [
+    ConvCase(inChannels: 32, outChannels: 64, groups: 2, kernel: (3, 3), pads: (1, 1, 1, 1), size: (7, 7)),
+    ConvCase(inChannels: 24, outChannels: 48, groups: 3, size: (5, 5)),
+    ConvCase(inChannels: 112, outChannels: 272, groups: 4, size: (3, 5), bounds: (0, .infinity)),
+    ConvCase(inChannels: 64, outChannels: 64, groups: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (6, 5)),
+    ConvCase(inChannels: 96, outChannels: 12, groups: 4, size: (4, 4), residual: true),
+    ConvCase(inChannels: 10, outChannels: 30, groups: 10, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 5)),
+  ]
+
+  static let depthwiseCases: [ConvCase] = [
+    ConvCase(
+      inChannels: 16, outChannels: 16, groups: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (15, 33),
+      residual: true),
+    ConvCase(
+      images: 2, inChannels: 37, outChannels: 37, groups: 37, kernel: (3, 3), stride: (2, 2),
+      pads: (1, 1, 1, 1),
+      size: (14, 28), bounds: (0, 6)),
+    ConvCase(
+      inChannels: 24, outChannels: 24, groups: 24, kernel: (5, 3), dilation: (2, 2), pads: (4, 2, 4, 2),
+      size: (5, 21)),
+    ConvCase(inChannels: 5, outChannels: 5, groups: 5, kernel: (7, 7), pads: (3, 3, 3, 3), size: (1, 3)),
+  ]
+
+  static let planarCases: [ConvCase] = [
+    ConvCase(
+      inChannels: 3, outChannels: 64, kernel: (7, 7), stride: (2, 2), pads: (3, 3, 3, 3), size: (33, 61),
+      bounds: (0, .infinity)),
+    ConvCase(
+      images: 2, inChannels: 3, outChannels: 33, kernel: (7, 7), pads: (3, 3, 3, 3), size: (15, 33),
+      halo: true),
+    ConvCase(
+      inChannels: 1, outChannels: 16, kernel: (3, 3), stride: (4, 4), pads: (0, 1, 1, 0), size: (13, 29)),
+    ConvCase(inChannels: 4, outChannels: 40, kernel: (3, 5), dilation: (2, 2), size: (9, 17), residual: true),
+    ConvCase(images: 4, inChannels: 3, outChannels: 7, size: (2, 2)),
+  ].map { test in
+    var test = test
+    test.planar = true
+    return test
+  }
+
+  // Rounding errors of a sum of products, relative to the sum of their magnitudes, stay far below 1e-6 at these depths.
+  @Test(arguments: pointwiseCases) func pointwise(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  @Test(arguments: directCases) func direct(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  @Test(arguments: groupedCases) func grouped(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  @Test(arguments: depthwiseCases) func depthwise(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  @Test(arguments: planarCases) func planar(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  static let winogradCases: [ConvCase] = [
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (7, 7)),
+    ConvCase(
+      inChannels: 20, outChannels: 40, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 15), residual: true,
+      bounds: (0, .infinity)),
+    ConvCase(images: 3, inChannels: 33, outChannels: 16, kernel: (3, 3), size: (13, 5)),
+    ConvCase(inChannels: 16, outChannels: 17, kernel: (3, 3), pads: (2, 0, 1, 2), size: (28, 33), halo: true),
+    ConvCase(inChannels: 16, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (1, 1), bias: false),
+    // Large enough weights for the order by frequency.
+    ConvCase(
+      images: 2, inChannels: 128, outChannels: 128, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6),
+      residual: true),
+  ]
+
+  // The transforms' entries magnify rounding errors, the more the larger the tile.
+  @Test(arguments: winogradCases) func winograd2(_ test: ConvCase) {
+    var test = test
+    test.algorithm = CSN_CONV_WINOGRAD2
+    check(test, tolerance: 1e-6)
+  }
+
+  @Test(arguments: winogradCases) func winograd4(_ test: ConvCase) {
+    var test = test
+    test.algorithm = CSN_CONV_WINOGRAD4
+    check(test, tolerance: 2e-6)
+  }
+
+  @Test(arguments: winogradCases) func winograd6(_ test: ConvCase) {
+    var test = test
+    test.algorithm = CSN_CONV_WINOGRAD6
+    check(test, tolerance: 6e-6)
+  }
+
+  @Test(arguments: pointwiseCases + directCases + groupedCases) func packingIsReversible(_ test: ConvCase) {
+    var conv = test.conv
+    var numbers = Numbers(seed: 7)
+    let weights = numbers.array(test.weightCount)
+    var packed = [Float](repeating: .nan, count: csn_conv_weight_count(CSN_CONV_DIRECT, &conv))
+    var back = [Float](repeating: .nan, count: weights.count)
+    #expect(csn_conv_pack(CSN_CONV_DIRECT, &conv, weights, &packed) == CSN_OK)
+    #expect(csn_conv_unpack(CSN_CONV_DIRECT, &conv, packed, &back) == CSN_OK)
+    #expect(back == weights)
+  }
+
+  @Test func refusesWhatDoesNotFit() {
+    var plan = csn_conv_plan()
+    var conv = csn_conv_make(16, 32, 3, 3)
+    var x = csn_tensor_make(CSN_BLOCKED, 1, 16, 8, 8, 0, 0, 0, 0)
+    var y = csn_tensor_make(CSN_BLOCKED, 1, 32, 6, 6, 0, 0, 0, 0)
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &y, nil, nil) == CSN_OK)
+    var wrong = csn_tensor_make(CSN_BLOCKED, 1, 32, 7, 6, 0, 0, 0, 0)
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &wrong, nil, nil) == CSN_INVALID)
+    wrong = csn_tensor_make(CSN_PLANAR, 1, 32, 6, 6, 0, 0, 0, 0)
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &wrong, nil, nil) == CSN_INVALID)
+    var options = csn_conv_default_options()
+    options.algorithm = CSN_CONV_PLANAR
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &y, nil, &options) == CSN_UNSUPPORTED)
+    conv.groups = 3
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &y, nil, nil) == CSN_INVALID)
+    conv = csn_conv_make(1 << 20, 1 << 20, 1 << 20, 1 << 20)
+    #expect(csn_conv_weight_count(CSN_CONV_DIRECT, &conv) == 0)
+    conv = csn_conv_make(0, 32, 3, 3)
+    #expect(csn_conv_weight_count(CSN_CONV_DIRECT, &conv) == 0)
+  }
+}
