@@ -2,7 +2,7 @@ import COpenBLAS
 import RealModule
 
 /// An element type that floating-point kernels compute in; narrower types are widened to `Float` (`FloatingKernel`).
-protocol FloatingElement: TensorElement, Real, BinaryFloatingPoint {
+protocol FloatingElement: NumericElement, Real, BinaryFloatingPoint, SIMDScalar, Codable {
   /// C = alpha·op(A)·op(B) + beta·C, row-major (BLAS xGEMM).
   static func gemm(_ call: GEMMCall<Self>)
 }

@@ -17,6 +17,20 @@ public struct OperatorRegistry: Sendable {
     Reductions.operators,
     ArgReductions.operators,
     Activations.operators,
+    Rectifiers.operators,
+    Convolutions.operators,
+    Pooling.operators,
+    GlobalPooling.operators,
+    MatrixProducts.operators,
+    SoftmaxFamily.operators,
+    BatchNormalization.operators,
+    Normalizations.operators,
+    AxesNormalizations.operators,
+    LocalResponseNormalization.operators,
+    DropoutOperator.operators,
+    Padding.operators,
+    Resizing.operators,
+    DepthSpace.operators,
   ])
 
   init(families: [[Operator]]) {
