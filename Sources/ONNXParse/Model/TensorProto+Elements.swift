@@ -15,10 +15,24 @@ extension TensorProto {
     return count
   }
 
+  /// Checks that type, dims and data agree.
+  /// - Throws: `ONNXError` where they don't.
+  func validate() throws { _ = try layout() }
+
   /// The elements laid out as `raw_data` lays them out: in place for raw, external, float and double data, otherwise
   /// converted from the typed data field.
   /// - Throws: `ONNXError` where type, dims and data don't agree, or external data was not looked up.
   public func elementBytes() throws -> ByteRegion {
+    let byteCount = try layout()
+    switch payload {
+    case .raw(let bytes), .external(let bytes): return bytes
+    case .typed(let field, let numbers): return convert(numbers, of: field, byteCount: byteCount)
+    case .strings, .none: return ByteRegion([])
+    }
+  }
+
+  /// The bytes that the elements take, once data and dims are known to agree.
+  private func layout() throws -> Int {
     guard let elementType else { throw ONNXError(.tensor, "element type \(dataType) is unknown") }
     let count = try elementCount()
     guard let byteCount = elementType.byteCount(of: count) else {
@@ -30,18 +44,16 @@ extension TensorProto {
         throw ONNXError(
           .tensor, "a tensor \(elementType)\(dims) takes \(byteCount) bytes, but \(bytes.count) are given")
       }
-      return bytes
-    case .typed(let field, let numbers):
-      return try convert(numbers, of: field, to: elementType, count: count, byteCount: byteCount)
-    case .strings:
-      throw ONNXError(.tensor, "a tensor \(elementType)\(dims) holds its data in string_data")
+    case .typed(let field, let numbers): try check(numbers, of: field, elementType, count: count)
+    case .strings: throw ONNXError(.tensor, "a tensor \(elementType)\(dims) holds its data in string_data")
     case .none:
-      if byteCount == 0 { return ByteRegion([]) }
-      guard dataLocation == 0 else {
+      guard byteCount > 0 else { break }
+      guard dataLocation != Self.externalLocation else {
         throw ONNXError(.externalData, "the external data was not looked up: open the model from its file")
       }
       throw ONNXError(.tensor, "a tensor \(elementType)\(dims) holds no data")
     }
+    return byteCount
   }
 
   /// The elements of a tensor of strings.
@@ -73,10 +85,9 @@ extension TensorProto {
 // MARK: - Typed data fields
 
 extension TensorProto {
-  /// The numbers of a typed data field as `count` elements.
-  private func convert(
-    _ numbers: ByteRegion, of field: TypedField, to elementType: ElementType, count: Int, byteCount: Int
-  ) throws -> ByteRegion {
+  private func check(_ numbers: ByteRegion, of field: TypedField, _ elementType: ElementType, count: Int)
+    throws
+  {
     guard let layout = TypedLayout(elementType), layout.field == field else {
       throw ONNXError(.tensor, "a tensor of \(elementType) can't hold its data in \(field.fieldName)")
     }
@@ -87,7 +98,13 @@ extension TensorProto {
         "a tensor \(elementType)\(dims) takes \(expected.map(String.init) ?? "too many") numbers in "
           + "\(field.fieldName), but \(numbers.count / field.width) are given")
     }
-    guard layout.storedWidth != field.width else { return numbers }
+  }
+
+  /// The numbers of a typed data field, checked before, as elements.
+  private func convert(_ numbers: ByteRegion, of field: TypedField, byteCount: Int) -> ByteRegion {
+    guard let elementType, let layout = TypedLayout(elementType), layout.storedWidth != field.width else {
+      return numbers
+    }
     let packed = narrow(numbers, from: field.width, to: layout.storedWidth)
     return elementType.bitWidth == 6 ? packSixBits(packed, byteCount: byteCount) : packed
   }

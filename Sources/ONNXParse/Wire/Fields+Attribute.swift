@@ -24,13 +24,17 @@ extension AttributeProto: Message {
     try visitor.field(21, &refAttrName)
     try visitor.message(22, &value.sparseTensor)
     try visitor.messages(23, &value.sparseTensors)
-    settleEmptyList()
+    settleDefaults()
   }
 
-  /// An empty list takes no bytes: only the stated type tells it from no value.
-  private mutating func settleEmptyList() {
+  /// An empty list takes no bytes, nor does a zero that a proto3 writer leaves out: the stated type tells them from no
+  /// value.
+  private mutating func settleDefaults() {
     guard value == .none, refAttrName.isEmpty else { return }
     switch type {
+    case .float: value = .float(0)
+    case .int: value = .int(0)
+    case .string: value = .string([])
     case .floats: value = .floats([])
     case .ints: value = .ints([])
     case .strings: value = .strings([])
