@@ -39,6 +39,7 @@ extension Graph {
       used.formUnion(node.outputs.compactMap(\.self))
     }
     initializers = initializers.filter { used.contains($0.key) }
+    derivedConstants = derivedConstants.filter { used.contains($0.key.source) }
     for id in values.keys where !used.contains(id) { remove(id) }
   }
 

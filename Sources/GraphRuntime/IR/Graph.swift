@@ -11,6 +11,8 @@ public struct Graph: Sendable {
   public internal(set) var outputs: [Value.ID] = []
   /// The constants: trained weights and folded values.
   public internal(set) var initializers: [Value.ID: Tensor] = [:]
+  /// Constants that kernels made from initializers ahead of time, and that a `.graph` keeps.
+  public internal(set) var derivedConstants: [DerivedConstant: Tensor] = [:]
   /// Key-value pairs carried along from the model and with a `.graph` (class names, what was derived...).
   public var metadata: [String: String] = [:]
   /// The opset the graph was imported from, by domain (empty for ONNX's own); for messages and reports only, because
@@ -34,6 +36,13 @@ public struct Graph: Sendable {
   public func interfaceValue(named name: String) -> Value? {
     (inputs + outputs).lazy.map { values[$0]! }.first { $0.name == name }
   }
+}
+
+/// Names a constant that a kernel makes from an initializer: packed or transformed weights.
+public struct DerivedConstant: Sendable, Hashable {
+  public let source: Value.ID
+  /// The kernel's name for what it makes: equal forms of one source are equal bytes.
+  public let form: String
 }
 
 // MARK: - Building

@@ -1,0 +1,34 @@
+import ONNXParse
+
+extension Graph {
+  /// Opens a model file, ONNX or `.graph`, told apart by content.
+  /// - Throws: `FileError`, `ONNXError` or `GraphError` where the file can't be opened, is damaged, or can't be imported.
+  public init(contentsOf path: String) throws {
+    if try Graph.startsAsGraphFile(path) {
+      self = try GraphFile.read(from: path)
+    } else {
+      self = try Graph(importing: Model(contentsOf: path))
+    }
+  }
+
+  private static func startsAsGraphFile(_ path: String) throws -> Bool {
+    GraphFile.isGraphFile(try ByteRegion(contentsOf: path))
+  }
+
+  /// Checks the graph and the graphs inside its nodes: links, captures, and that no operator's name is empty.
+  func validateDeeply() throws {
+    try validate()
+    for node in nodes {
+      for subgraph in node.attributes.values.flatMap(\.subgraphs) {
+        var body = subgraph.graph
+        // Captured values are given from outside: for the check they are inputs like any other.
+        body.inputs = Array(Set(body.inputs + subgraph.captures.map(\.inner)))
+        do {
+          try body.validateDeeply()
+        } catch let error as GraphError {
+          throw error.inside(node)
+        }
+      }
+    }
+  }
+}
