@@ -9,6 +9,7 @@ import Testing
     -> Session
   {
     var options = Session.Options()
+    options.optimization = .none
     configure(&options)
     return try Session(graph, options: options, registry: TestOperators.registry)
   }
@@ -162,7 +163,7 @@ import Testing
     let execution = try Execution(session(sample()).plan(for: ["x": [2]]))
     for value: Float in [1, 2, 3] {
       execution.withInput(0) { $0.bindMemory(to: Float.self).update(repeating: value) }
-      execution.run()
+      try execution.run()
       #expect(execution.withOutput(0) { Array($0.bindMemory(to: Float.self)) } == [value * 9, value * 9])
     }
   }

@@ -60,24 +60,22 @@ public final class Execution: @unchecked Sendable {
   }
 
   /// Runs all steps.
-  public func run() { Self.run(frozen.steps, UnsafePointer(slots.baseAddress), frozen.pool.pointer) }
-
-  @inline(__always)
-  private static func run(
-    _ steps: UnsafeBufferPointer<csn_step>, _ slots: UnsafePointer<UnsafeMutableRawPointer?>?,
-    _ pool: OpaquePointer?
-  ) {
-    for step in steps { step.function(step.arguments, slots, pool) }
+  /// - Throws: `GraphError` where the data are such as a step can't compute with (an index out of range).
+  public func run() throws {
+    let (slots, pool) = (UnsafePointer(slots.baseAddress), frozen.pool.pointer)
+    for step in frozen.steps { step.function(step.arguments, slots, pool) }
+    try StepFailure.check()
   }
 
   /// Runs all steps and calls `record` with each step's index and its start and end on `clock`.
-  func run(clock: () -> UInt64, record: (_ step: Int, _ start: UInt64, _ end: UInt64) -> Void) {
+  func run(clock: () -> UInt64, record: (_ step: Int, _ start: UInt64, _ end: UInt64) -> Void) throws {
     let base = UnsafePointer(slots.baseAddress)
     for (index, step) in frozen.steps.enumerated() {
       let start = clock()
       step.function(step.arguments, base, frozen.pool.pointer)
       record(index, start, clock())
     }
+    try StepFailure.check()
   }
 
   /// Calls `body` with the memory of the input at `index` (in the order of `plan.inputs`), to be filled.

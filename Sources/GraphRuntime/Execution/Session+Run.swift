@@ -54,7 +54,7 @@ extension Session {
     execution.bind(
       inputs: inputs.map { $0?.bytes?.start },
       outputs: outputs.map { UnsafeMutableRawPointer(mutating: $0.start) })
-    withExtendedLifetime((inputs, outputs)) { execution.run() }
+    try withExtendedLifetime((inputs, outputs)) { try execution.run() }
     return try zip(frozen.outputTypes, outputs).map { type, bytes in
       .tensor(try Tensor(type.elementType, shape: type.concreteShape ?? [], bytes: bytes))
     }

@@ -10,6 +10,8 @@ public struct Session: Sendable {
   public struct Options: Sendable {
     /// Threads that kernels use; nil for as many as the process may use (affinity and CPU quota).
     public var threads: Int?
+    /// How far a graph is optimised that is not yet.
+    public var optimization = OptimizationLevel.all
     /// Whether runs record how long each step takes, for `Session.profile`.
     public var profile = false
     /// The most bytes one run may take for intermediates and outputs; nil for the machine's memory.
@@ -30,6 +32,8 @@ public struct Session: Sendable {
   public let options: Options
   public let inputs: [Port]
   public let outputs: [Port]
+  /// What the passes did, now or when the graph's file was made.
+  public var passReports: [PassReport] { graph.passReports }
 
   let planner: Planner
   let plans = PlanCache()
@@ -42,7 +46,11 @@ public struct Session: Sendable {
 
   init(_ graph: Graph, options: Options = Options(), registry: OperatorRegistry) throws {
     var graph = graph
+    // What can't run is found before passes look at it.
     try graph.inferTypes(registry: registry)
+    if graph.passReports.isEmpty, options.optimization != .none {
+      graph.passReports = try Optimizer(level: options.optimization).run(&graph)
+    }
     graph.alignInitializers()
     self.graph = graph
     self.options = options

@@ -21,7 +21,9 @@ struct Checksum {
     }
     guard wide * 32 < bytes.count else { return }
     var tail: SIMD4<UInt64> = .zero
-    withUnsafeMutableBytes(of: &tail) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[(wide * 32)...])) }
+    withUnsafeMutableBytes(of: &tail) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[(wide * 32)...]))
+    }
     add(block: tail)
   }
 

@@ -37,6 +37,7 @@ struct DescriptionDecoder {
     var graph = Graph(name: try string())
     graph.metadata = try pairs { try $0.string() }
     graph.opsets = try pairs { try $0.signed() }
+    graph.passReports = try list { PassReport(name: try $0.string(), changes: try $0.count(bounded: false)) }
     let ids = try list { decoder in
       let name = try decoder.string()
       let type = try decoder.optional { try $0.valueType() }
@@ -100,7 +101,9 @@ extension DescriptionDecoder {
 
   private mutating func valueType() throws -> ValueType {
     try nested { decoder in
-      guard let tag = DescriptionTag.ValueType(rawValue: try decoder.byte()) else { throw decoder.corrupt("type") }
+      guard let tag = DescriptionTag.ValueType(rawValue: try decoder.byte()) else {
+        throw decoder.corrupt("type")
+      }
       switch tag {
       case .tensor:
         let elementType = try decoder.elementType()
@@ -180,7 +183,8 @@ extension DescriptionDecoder {
   private mutating func float() throws -> Float {
     guard bytes.count - position >= 4 else { throw corrupt("it ends too early") }
     defer { position += 4 }
-    return Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+    return Float(
+      bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
   }
 
   private mutating func string() throws -> String {
@@ -211,7 +215,9 @@ extension DescriptionDecoder {
     var pairs: [String: T] = [:]
     for _ in 0..<(try count()) {
       let key = try string()
-      guard pairs.updateValue(try body(&self), forKey: key) == nil else { throw corrupt("'\(key)' is there twice") }
+      guard pairs.updateValue(try body(&self), forKey: key) == nil else {
+        throw corrupt("'\(key)' is there twice")
+      }
     }
     return pairs
   }

@@ -18,45 +18,51 @@ struct DescriptionEncoder {
     write(graph.name)
     writePairs(graph.metadata) { $0.write($1) }
     writePairs(graph.opsets) { $0.write(signed: $1) }
+    write(list: graph.passReports) { encoder, report in
+      encoder.write(report.name)
+      encoder.write(count: report.changes)
+    }
     let ids = graph.values.keys.sorted()
     let index = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
-    func write(_ id: Value.ID?) { bytes.append(varint: id.map { UInt64((index[$0] ?? 0) + 1) } ?? 0) }
+    func writeIndex(_ id: Value.ID?) { bytes.append(varint: id.map { UInt64((index[$0] ?? 0) + 1) } ?? 0) }
     write(list: ids) { encoder, id in
       encoder.write(graph[id].name)
       encoder.write(optional: graph[id].type) { $0.write($1) }
     }
     for list in [graph.inputs, graph.outputs] {
       write(count: list.count)
-      list.forEach(write)
+      list.forEach(writeIndex)
     }
     let initializers = graph.initializers.sorted { $0.key < $1.key }
     write(count: initializers.count)
     for (id, tensor) in initializers {
-      write(id)
-      self.write(tensor)
+      writeIndex(id)
+      write(tensor)
     }
     write(count: graph.nodes.count)
     for node in graph.nodes {
-      self.write(node.name)
-      self.write(node.op.domain)
-      self.write(node.op.type)
+      write(node.name)
+      write(node.op.domain)
+      write(node.op.type)
       for list in [node.inputs, node.outputs] {
         write(count: list.count)
-        list.forEach(write)
+        list.forEach(writeIndex)
       }
       let attributes = node.attributes.sorted { $0.key < $1.key }
       write(count: attributes.count)
       for (name, attribute) in attributes {
-        self.write(name)
-        self.write(attribute, outer: index)
+        write(name)
+        write(attribute, outer: index)
       }
     }
-    let derived = graph.derivedConstants.sorted { ($0.key.source, $0.key.form) < ($1.key.source, $1.key.form) }
+    let derived = graph.derivedConstants.sorted {
+      ($0.key.source, $0.key.form) < ($1.key.source, $1.key.form)
+    }
     write(count: derived.count)
     for (key, tensor) in derived {
-      write(key.source)
-      self.write(key.form)
-      self.write(tensor)
+      writeIndex(key.source)
+      write(key.form)
+      write(tensor)
     }
   }
 }

@@ -4,18 +4,15 @@ extension Graph {
   /// Opens a model file, ONNX or `.graph`, told apart by content.
   /// - Throws: `FileError`, `ONNXError` or `GraphError` where the file can't be opened, is damaged, or can't be imported.
   public init(contentsOf path: String) throws {
-    if try Graph.startsAsGraphFile(path) {
-      self = try GraphFile.read(from: path)
+    let file = try ByteRegion(contentsOf: path)
+    if GraphFile.isGraphFile(file) {
+      self = try GraphFile.read(file, at: path)
     } else {
       self = try Graph(importing: Model(contentsOf: path))
     }
   }
 
-  private static func startsAsGraphFile(_ path: String) throws -> Bool {
-    GraphFile.isGraphFile(try ByteRegion(contentsOf: path))
-  }
-
-  /// Checks the graph and the graphs inside its nodes: links, captures, and that no operator's name is empty.
+  /// Checks the links of the graph and of the graphs inside its nodes.
   func validateDeeply() throws {
     try validate()
     for node in nodes {

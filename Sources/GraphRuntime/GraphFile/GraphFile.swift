@@ -12,8 +12,13 @@ public enum GraphFile {
   /// - Throws: `FileError` where the file can't be opened, `GraphError` that says whether it is foreign, newer, truncated
   ///   or corrupt.
   public static func read(from path: String) throws -> Graph {
+    try read(ByteRegion(contentsOf: path), at: path)
+  }
+
+  /// Reads the mapped file of that path.
+  static func read(_ file: ByteRegion, at path: String) throws -> Graph {
     do {
-      return try read(ByteRegion(contentsOf: path))
+      return try read(file)
     } catch let error as GraphError {
       throw error.inside(path)
     }
@@ -68,7 +73,8 @@ public enum GraphFile {
       let header = GraphFileHeader(
         sections: [
           .init(
-            kind: GraphFileHeader.SectionKind.description.rawValue, offset: start, byteCount: encoder.bytes.count,
+            kind: GraphFileHeader.SectionKind.description.rawValue, offset: start,
+            byteCount: encoder.bytes.count,
             checksum: encoder.bytes.withUnsafeBytes(Checksum.of)),
           .init(
             kind: GraphFileHeader.SectionKind.weights.rawValue, offset: weightsStart,

@@ -100,7 +100,8 @@ extension GraphFileHeader {
     }
     let count: UInt32 = number(12)
     let size: UInt64 = number(16)
-    guard count <= Self.maximumSections, size <= UInt64(Int.max), size >= UInt64(Self.byteCount(sections: Int(count)))
+    guard count <= Self.maximumSections, size <= UInt64(Int.max),
+      size >= UInt64(Self.byteCount(sections: Int(count)))
     else { throw Self.corrupt("its header") }
     guard file.count >= Int(size) else { throw Self.truncated(file.count, of: Int(size)) }
     guard file.count == Int(size) else {
@@ -122,7 +123,8 @@ extension GraphFileHeader {
       throw Self.corrupt("its header")
     }
     for section in sections where SectionKind(rawValue: section.kind) == nil && section.flags & 1 == 0 {
-      throw GraphError(.invalidFile, "the .graph file has a section (\(section.kind)) that this program does not know")
+      throw GraphError(
+        .invalidFile, "the .graph file has a section (\(section.kind)) that this program does not know")
     }
   }
 

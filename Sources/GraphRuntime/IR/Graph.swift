@@ -13,6 +13,8 @@ public struct Graph: Sendable {
   public internal(set) var initializers: [Value.ID: Tensor] = [:]
   /// Constants that kernels made from initializers ahead of time, and that a `.graph` keeps.
   public internal(set) var derivedConstants: [DerivedConstant: Tensor] = [:]
+  /// What the passes did to the graph; empty for one that is not optimised yet.
+  public var passReports: [PassReport] = []
   /// Key-value pairs carried along from the model and with a `.graph` (class names, what was derived...).
   public var metadata: [String: String] = [:]
   /// The opset the graph was imported from, by domain (empty for ONNX's own); for messages and reports only, because

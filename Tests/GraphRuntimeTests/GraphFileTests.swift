@@ -1,0 +1,152 @@
+import Foundation
+import ONNXParse
+import Testing
+
+@testable import GraphRuntime
+
+@Suite struct GraphFileTests {
+  /// A path in a folder of the test's own, removed at the end.
+  private final class Scratch {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("graph-file-\(UUID())")
+    init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(at: folder) }
+    var path: String { folder.appendingPathComponent("test.graph").path }
+  }
+
+  /// A graph with something of everything.
+  private func sample() throws -> Graph {
+    var body = Graph(name: "body")
+    let inner = body.addInput("inner", .tensor(TensorType(.float32, nil)))
+    let captured = body.addValue("captured")
+    body.addOutput(body.add("Add", inner, captured))
+    var graph = Graph(name: "sample")
+    graph.metadata = ["classes": "cat\ndog"]
+    graph.opsets = ["": 28]
+    let x = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N") * 2 + 1, .unknown, 3])))
+    _ = graph.addInput("list", .sequence(.optional(.tensor(TensorType(.int64, [])))))
+    let weights = graph.addInitializer("weights", Tensor([Float](repeating: 1.5, count: 33), shape: [3, 11]))
+    let names = graph.addInitializer("names", try Tensor(shape: [2], strings: ["é", ""]))
+    graph.derivedConstants[DerivedConstant(source: weights, form: "packed")] = Tensor([Float(7)], shape: [1])
+    graph.passReports = [PassReport(name: "folding", changes: 3)]
+    let attributes: [String: Attribute] = [
+      "int": .int(-5), "ints": .ints([1, Int.min, Int.max]), "float": .float(.pi), "floats": .floats([-0.0]),
+      "string": .string("s"), "strings": .strings(["a", "b"]), "tensor": .tensor(Tensor(scalar: Int64(3))),
+      "tensors": .tensors([]), "type": .type(.sequence(nil)), "types": .types([]),
+      "graph": .graph(Subgraph(graph: body, captures: [.init(outer: x, inner: captured)])),
+      "graphs": .graphs([]),
+    ]
+    let y = graph.addValue("y", nil)
+    graph.addNode(
+      "Op", name: "node", inputs: [x, nil, weights, names], outputs: [nil, y], attributes: attributes)
+    graph.addOutput(y)
+    return graph
+  }
+
+  private func bytes(of graph: Graph) throws -> [UInt8] {
+    let scratch = try Scratch()
+    try GraphFile.write(graph, to: scratch.path)
+    return [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path)))
+  }
+
+  private func error(reading bytes: [UInt8]) -> GraphError? {
+    #expect(throws: GraphError.self) { try GraphFile.read(ByteRegion(bytes)) }
+  }
+
+  @Test func writtenAndReadIsTheSame() throws {
+    let scratch = try Scratch()
+    let graph = try sample()
+    try GraphFile.write(graph, to: scratch.path)
+    let read = try Graph(contentsOf: scratch.path)
+    // Ids may differ; what is written of both is the same.
+    #expect(try bytes(of: read) == bytes(of: graph))
+    #expect(read.nodes[0].attributes["ints"]?.ints == [1, Int.min, Int.max])
+    #expect(read[read.inputs[0]].type == graph[graph.inputs[0]].type)
+    #expect(read.initializers.values.contains { $0.strings == ["é", ""] })
+    #expect(read.passReports == graph.passReports)
+    try GraphFile.verify(scratch.path)
+  }
+
+  @Test func weightsLieInTheMappingAligned() throws {
+    let scratch = try Scratch()
+    try GraphFile.write(sample(), to: scratch.path)
+    let file = try ByteRegion(contentsOf: scratch.path)
+    let read = try GraphFile.read(file)
+    for tensor in read.initializers.values {
+      guard let bytes = tensor.bytes else { continue }
+      #expect(bytes.isAligned(to: 64))
+      #expect(bytes.start >= file.start && bytes.start + bytes.count <= file.start + file.count)
+    }
+  }
+
+  @Test func runsAsTheGraphItWas() throws {
+    let scratch = try Scratch()
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N")])))
+    let bias = graph.addInitializer("bias", Tensor([Float(1), 2], shape: [2]))
+    graph.addOutput(graph.add("Relu", graph.add("Add", x, bias), output: "y"))
+    try GraphFile.write(graph, to: scratch.path)
+    let session = try Session(Graph(contentsOf: scratch.path))
+    let result = try session.run(["x": Tensor([Float(-5), 5], shape: [2])])
+    #expect(result["y"]?.elements() == [Float(0), 7])
+  }
+
+  @Test func foreignNewerAndTruncatedFilesAreToldApart() throws {
+    let whole = try bytes(of: sample())
+    #expect(error(reading: Array("PK\u{3}\u{4}".utf8))?.message == "this is not a .graph file")
+    #expect(error(reading: [])?.message == "this is not a .graph file")
+    for count in [3, 8, 63, 64, 200, whole.count - 1] {
+      #expect(error(reading: Array(whole.prefix(count)))?.message.contains("truncated") == true)
+    }
+    var newer = whole
+    newer[8] = 2
+    #expect(error(reading: newer)?.message.contains("version 2") == true)
+    #expect(error(reading: whole + [0])?.message.contains("corrupt") == true)
+  }
+
+  @Test func everyDamagedByteOfHeaderAndDescriptionIsFound() throws {
+    let whole = try bytes(of: sample())
+    let header = try whole.withUnsafeBytes { try GraphFileHeader(reading: $0) }
+    let description = try header.section(.description)
+    let ends = (
+      0..<GraphFileHeader.byteCount(sections: 2),
+      description.offset..<description.offset + description.byteCount
+    )
+    for position in Array(ends.0) + Array(ends.1) {
+      var damaged = whole
+      damaged[position] ^= 0x10
+      #expect(throws: GraphError.self, "byte \(position)") { try GraphFile.read(ByteRegion(damaged)) }
+    }
+  }
+
+  /// A forged description with a right checksum must not crash either.
+  @Test func forgedDescriptionsNeverCrash() throws {
+    let whole = try bytes(of: sample())
+    let header = try whole.withUnsafeBytes { try GraphFileHeader(reading: $0) }
+    let section = try header.section(.description)
+    let description = Array(whole[section.offset..<section.offset + section.byteCount])
+    let weights = ByteRegion([UInt8](repeating: 0, count: 256))
+    var random = SplitMix64(seed: 11)
+    for _ in 0..<3000 {
+      var forged = description
+      for _ in 0...random.next(below: 3) {
+        forged[random.next(below: forged.count)] = [0, 1, 0x7F, 0x80, 0xFF][random.next(below: 5)]
+      }
+      if random.next(below: 4) == 0 { forged.removeLast(random.next(below: forged.count)) }
+      forged.withUnsafeBytes { bytes in
+        var decoder = DescriptionDecoder(bytes, weights: weights)
+        if let graph = try? decoder.decode() { try? graph.validateDeeply() }
+      }
+    }
+  }
+
+  @Test func aChangedWeightIsFoundByVerify() throws {
+    let scratch = try Scratch()
+    var whole = try bytes(of: sample())
+    whole[whole.count - 64] ^= 1
+    try Data(whole).write(to: URL(fileURLWithPath: scratch.path))
+    _ = try GraphFile.read(from: scratch.path)
+    let error = #expect(throws: GraphError.self) { try GraphFile.verify(scratch.path) }
+    #expect(error?.message == "the .graph file is corrupt in its weights")
+    #expect(error?.path == [scratch.path])
+  }
+}
