@@ -20,25 +20,29 @@ def random(*shape):
     return generator.standard_normal(shape).astype(np.float32)
 
 
-def case(name, opset, op, inputs, attributes=None, outputs=1, constants=(), expected=None, ranks_known=True):
-    """One node of `op`; inputs maps names to arrays, those named in `constants` become initializers."""
+def case(name, opset, op, inputs, attributes=None, outputs=1, constants=(), expected=None, ranks_known=True,
+         reads=None):
+    """One node of `op`; inputs maps names to arrays, those named in `constants` become initializers.
+
+    The node reads the first `reads` of them, an empty name is an input left out.
+    """
     attributes = attributes or {}
     names = [f"y{index}" for index in range(outputs)]
     kind = {key: helper.np_dtype_to_tensor_dtype(array.dtype) for key, array in inputs.items()}
-    node = helper.make_node(op, list(inputs), names, **attributes)
+    node = helper.make_node(op, list(inputs)[:reads], names, **attributes)
     graph = helper.make_graph(
         [node],
         name,
         [
             helper.make_tensor_value_info(key, kind[key], array.shape if ranks_known else None)
             for key, array in inputs.items()
-            if key not in constants
+            if key and key not in constants
         ],
         [onnx.ValueInfoProto(name=output) for output in names],
         [numpy_helper.from_array(inputs[key], key) for key in constants],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    fed = {key: array for key, array in inputs.items() if key not in constants}
+    fed = {key: array for key, array in inputs.items() if key and key not in constants}
     if expected is None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -164,6 +168,19 @@ case("roialign", 10, "RoiAlign", {"x": image, "r": rois, "i": np.zeros(2, np.int
      {"output_height": 2, "output_width": 2})
 indices = generator.integers(0, 2, (1, 3, 4, 5))
 case("scatter", 9, "Scatter", {"x": x, "i": indices, "u": random(1, 3, 4, 5)}, {"axis": 0})
+
+# A batch of sequences; the body reads a value from outside it.
+state, steps = random(2, 3), random(2, 4, 3)
+scan_body = helper.make_graph(
+    [helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Add", ["t", "x"], ["o"])],
+    "body",
+    [helper.make_tensor_value_info(key, TensorProto.FLOAT, [3]) for key in ("s", "e")],
+    [helper.make_tensor_value_info(key, TensorProto.FLOAT, [3]) for key in ("t", "o")],
+)
+outside = random(3)
+sums = np.cumsum(steps, 1) + state[:, None]
+case("scan", 8, "Scan", {"": np.zeros(0, np.int64), "a": state, "b": steps, "x": outside},
+     {"body": scan_body, "num_scan_inputs": 1}, outputs=2, expected=[sums[:, -1], sums + outside], reads=3)
 
 # On trial once, and taken back.
 case("affine", 1, "Affine", {"x": x}, {"alpha": 2.0, "beta": 3.0}, expected=[2 * x + 3])

@@ -168,7 +168,7 @@ final class GraphImporter {
       return argument
     }
     do {
-      return try Attribute(proto.value) { try self.importSubgraph($0, names, environment) }
+      return try Attribute(proto) { try self.importSubgraph($0, names, environment) }
     } catch let error as GraphError {
       throw error.inside("attribute '\(proto.name)'")
     }
@@ -185,15 +185,22 @@ final class GraphImporter {
 
 extension Attribute {
   /// The value of an attribute message; nil where it holds none. Strings must be UTF-8; sparse tensors become dense.
-  init?(_ value: AttributeProto.Value, importSubgraph: (GraphProto) throws -> Subgraph) throws {
+  init?(_ proto: AttributeProto, importSubgraph: (GraphProto) throws -> Subgraph) throws {
     func text(_ bytes: [UInt8]) throws -> String {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw GraphError(.invalidAttribute, "the text is not UTF-8")
       }
       return text
     }
-    switch value {
-    case .none: return nil
+    switch proto.value {
+    case .none:
+      // Some writers leave out a value that is zero or empty; the stated kind tells what it was.
+      switch proto.type {
+      case .int: self = .int(0)
+      case .float: self = .float(0)
+      case .string: self = .string("")
+      default: return nil
+      }
     case .float(let number): self = .float(number)
     case .int(let number): self = .int(Int(number))
     case .string(let bytes): self = .string(try text(bytes))

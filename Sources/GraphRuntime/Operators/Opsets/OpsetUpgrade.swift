@@ -30,7 +30,8 @@ enum OpsetUpgrade {
   private static let changes: [String: [Change]] = {
     var table: [String: [Change]] = [:]
     for family in [
-      constants, inputs, broadcasting, normalization, pooling, resizing, softmax, renamed, withdrawn,
+      constants, inputs, broadcasting, normalization, pooling, resizing, softmax, scan, renamed,
+      withdrawn,
     ] {
       table.merge(family) { $0 + $1 }
     }
