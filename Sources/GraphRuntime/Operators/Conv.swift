@@ -1,21 +1,23 @@
-/// Convolutions (ONNX Conv-22, ConvInteger-10).
+/// Convolution and its transposed form.
 enum Convolutions {
-  static let operators: [Operator] = [convolution]
+  static let operators: [Operator] = [convolution, FusedConvolution.fused]
 
   /// Conv: X [N, C, D1...], W [M, C/group, k1...], B [M]? -> Y [N, M, d1...] (ONNX Conv-22).
   private static let convolution = Operator(
     "Conv", inputs: 2...3, infer: { try inferShape(&$0) }, kernel: floating(ConvolutionKernel.self))
 
   /// The shape rule of every convolution: the output's type is the input's unless `elementType` says otherwise.
-  static func inferShape(_ inference: inout TypeInference, elementType: ElementType? = nil) throws {
+  static func inferShape(
+    _ inference: inout TypeInference, elementType: ElementType? = nil, weights: Int = 1, biasInput: Int? = 2
+  ) throws {
     let type = elementType ?? inference.elementType(0)
     guard let x = inference.shape(0) else { return inference.set(0, type, nil) }
-    let w = inference.shape(1)
+    let w = inference.shape(weights)
     guard x.count >= 3 else { throw inference.mismatch("the input must have at least 3 axes [N, C, D1...]") }
     if let w, w.count != x.count {
       throw inference.mismatch("the weights must have \(x.count) axes as the input has")
     }
-    try checkChannels(inference, x: x, w: w)
+    try checkChannels(inference, x: x, w: w, biasInput: biasInput)
     let declared = try inference.node.ints("kernel_shape")
     guard let kernel = w.flatMap({ Array($0.dropFirst(2)).concrete }) ?? declared else {
       return inference.set(
@@ -28,7 +30,9 @@ enum Convolutions {
     inference.set(0, type, [x[0], w?[0] ?? .unknown] + (try attributes.outputShape(Array(x.dropFirst(2)))))
   }
 
-  private static func checkChannels(_ inference: TypeInference, x: Shape, w: Shape?) throws {
+  private static func checkChannels(
+    _ inference: TypeInference, x: Shape, w: Shape?, biasInput: Int?
+  ) throws {
     let groups = try inference.node.int("group", default: 1)
     guard groups > 0 else {
       throw GraphError(.invalidAttribute, "'group' must be positive, but is \(groups)")
@@ -44,7 +48,8 @@ enum Convolutions {
     if let outputs = w[0].value, outputs % groups != 0 {
       throw inference.mismatch("\(outputs) output channels can't be divided into \(groups) groups")
     }
-    if inference.has(2), let bias = inference.shape(2), let extent = bias.first?.value,
+    if let biasInput, inference.has(biasInput), let bias = inference.shape(biasInput),
+      let extent = bias.first?.value,
       let outputs = w[0].value
     {
       guard bias.count == 1, extent == outputs else {
@@ -69,13 +74,21 @@ struct Convolution<Element: FloatingElement> {
   let y: KernelBuilder.Operand
   let groups: Int
   let geometry: WindowGeometry
+  /// What is added to the products, element by element.
+  let residual: KernelBuilder.Operand?
+  /// What results are clamped to.
+  let clamp: FusedConvolution.Clamp?
 
   var inputChannels: Int { w.shape[1] }
   var outputChannels: Int { w.shape[0] / groups }
   /// The extent that a product sums over.
   var depth: Int { inputChannels * geometry.taps }
 
-  init(_ builder: KernelBuilder) throws {
+  init(
+    _ builder: KernelBuilder, residual: KernelBuilder.Operand? = nil, clamp: FusedConvolution.Clamp? = nil
+  ) throws {
+    self.residual = residual
+    self.clamp = clamp
     x = try builder.input(0)
     w = try builder.input(1)
     bias = builder.optionalInput(2)
@@ -96,9 +109,29 @@ struct Convolution<Element: FloatingElement> {
     }
   }
 
-  /// The value an output channel starts from.
-  static func bias(_ bias: KernelBuilder.Operand?, _ memory: StepMemory) -> UnsafeMutablePointer<Element>? {
-    bias.map { memory.pointer($0.slot, as: Element.self) }
+  /// Lets `count` outputs of channel `channel` from `offset` on start from bias and residual.
+  @inline(__always)
+  private func begin(_ channel: Int, at offset: Int, count: Int, _ memory: StepMemory) {
+    let target = memory.output(y, as: Element.self) + offset
+    let start: Element = bias.map { memory.input($0, as: Element.self)[channel] } ?? 0
+    if let residual {
+      let source = memory.input(residual, as: Element.self) + offset
+      for index in 0..<count { target[index] = source[index] + start }
+    } else {
+      target.update(repeating: start, count: count)
+    }
+  }
+
+  /// Applies the activation to `count` outputs from `offset` on.
+  @inline(__always)
+  private func finish(at offset: Int, count: Int, _ memory: StepMemory) {
+    guard let clamp else { return }
+    let (low, high) = (Element(clamp.low), Element(clamp.high))
+    let target = memory.output(y, as: Element.self) + offset
+    for index in 0..<count {
+      let raised = target[index] < low ? low : target[index]
+      target[index] = raised > high ? high : raised
+    }
   }
 }
 
@@ -108,29 +141,26 @@ extension Convolution {
   /// One output plane a chunk; every tap adds a scaled, shifted input row to an output row.
   private func emitRows(into builder: inout KernelBuilder) {
     let convolution = self
-    let outputs = w.shape[0]
+    let (outputs, plane) = (w.shape[0], geometry.outputCount)
     builder.emit { memory in
-      let x = memory.pointer(convolution.x.slot, as: Element.self)
-      let w = memory.pointer(convolution.w.slot, as: Element.self)
-      let y = memory.pointer(convolution.y.slot, as: Element.self)
-      let bias = Self.bias(convolution.bias, memory)
-      memory.parallel(convolution.y.shape[0] * outputs) { plane, _ in
-        let (image, output) = (plane / outputs, plane % outputs)
+      let x = memory.input(convolution.x, as: Element.self)
+      let w = memory.input(convolution.w, as: Element.self)
+      let y = memory.output(convolution.y, as: Element.self)
+      memory.parallel(convolution.y.shape[0] * outputs) { chunk, _ in
+        let (image, output) = (chunk / outputs, chunk % outputs)
+        let group = image * convolution.groups + output / convolution.outputChannels
+        convolution.begin(output, at: chunk * plane, count: plane, memory)
         convolution.addPlane(
-          x: x + (image * convolution.groups + output / convolution.outputChannels)
-            * convolution.inputChannels
-            * convolution.geometry.inputCount,
-          w: w + output * convolution.depth, y: y + plane * convolution.geometry.outputCount,
-          bias: bias?[output] ?? 0)
+          x: x + group * convolution.inputChannels * convolution.geometry.inputCount,
+          w: w + output * convolution.depth, y: y + chunk * plane)
+        convolution.finish(at: chunk * plane, count: plane, memory)
       }
     }
   }
 
   private func addPlane(
-    x: UnsafePointer<Element>, w: UnsafePointer<Element>, y: UnsafeMutablePointer<Element>, bias: Element
+    x: UnsafePointer<Element>, w: UnsafePointer<Element>, y: UnsafeMutablePointer<Element>
   ) {
-    let plane = geometry.outputCount
-    for index in 0..<plane { y[index] = bias }
     let rowLength = geometry.output[geometry.rank - 1]
     let stride = geometry.strides[geometry.rank - 1]
     for channel in 0..<inputChannels {
@@ -171,52 +201,48 @@ extension Convolution {
       throw GraphError(.limitExceeded, "a convolution of \(x.type) by \(w.type) is too large")
     }
     let convolution = self
-    let (tile, pointwise) = (self.tile, isPointwise)
+    let (geometry, tile, pointwise) = (self.geometry, self.tile, isPointwise)
     let tiles = ceilDivide(geometry.outputCount, tile)
     let columns =
       pointwise
       ? nil : builder.addScratch(byteCount: builder.threads * depth * tile * MemoryLayout<Element>.stride)
     builder.emit { memory in
-      let x = memory.pointer(convolution.x.slot, as: Element.self)
-      let y = memory.pointer(convolution.y.slot, as: Element.self)
+      let x = memory.input(convolution.x, as: Element.self)
       memory.parallel(convolution.y.shape[0] * convolution.groups * tiles) { chunk, worker in
-        let (batch, tileIndex) = (chunk / tiles, chunk % tiles)
-        let range = tileIndex * tile..<min(tileIndex * tile + tile, convolution.geometry.outputCount)
-        let source = x + batch * convolution.inputChannels * convolution.geometry.inputCount
-        let target = y + batch * convolution.outputChannels * convolution.geometry.outputCount
+        let (part, tileIndex) = (chunk / tiles, chunk % tiles)
+        let range = tileIndex * tile..<min(tileIndex * tile + tile, geometry.outputCount)
+        let source = x + part * convolution.inputChannels * geometry.inputCount
         if let columns {
           let matrix = memory.pointer(columns, as: Element.self) + worker * convolution.depth * tile
           convolution.gather(source, range, into: matrix)
-          convolution.multiply(
-            batch % convolution.groups, matrix, ldb: range.count, target + range.lowerBound, range.count,
-            memory)
+          convolution.multiply(part, matrix, ldb: range.count, range, memory)
         } else {
-          convolution.multiply(
-            batch % convolution.groups, source + range.lowerBound, ldb: convolution.geometry.inputCount,
-            target + range.lowerBound, range.count, memory)
+          convolution.multiply(part, source + range.lowerBound, ldb: geometry.inputCount, range, memory)
         }
       }
     }
   }
 
+  /// Computes the output positions `range` of `part` (image and group joined) from their columns.
   private func multiply(
-    _ group: Int, _ columns: UnsafePointer<Element>, ldb: Int, _ target: UnsafeMutablePointer<Element>,
-    _ count: Int,
-    _ memory: StepMemory
+    _ part: Int, _ columns: UnsafePointer<Element>, ldb: Int, _ range: Range<Int>, _ memory: StepMemory
   ) {
     let row = geometry.outputCount
-    if let bias = Self.bias(bias, memory) {
+    let group = part % groups
+    let first = part * outputChannels * row + range.lowerBound
+    let adds = bias != nil || residual != nil
+    if adds {
       for channel in 0..<outputChannels {
-        let value = bias[group * outputChannels + channel]
-        for index in 0..<count { target[channel * row + index] = value }
+        begin(group * outputChannels + channel, at: first + channel * row, count: range.count, memory)
       }
     }
     Element.gemm(
       GEMMCall(
-        m: outputChannels, n: count, k: depth,
-        a: memory.pointer(w.slot, as: Element.self) + group * outputChannels * depth, lda: depth, b: columns,
+        m: outputChannels, n: range.count, k: depth,
+        a: memory.input(w, as: Element.self) + group * outputChannels * depth, lda: depth, b: columns,
         ldb: ldb,
-        c: target, ldc: row, alpha: 1, beta: bias == nil ? 0 : 1))
+        c: memory.output(y, as: Element.self) + first, ldc: row, alpha: 1, beta: adds ? 1 : 0))
+    for channel in 0..<outputChannels { finish(at: first + channel * row, count: range.count, memory) }
   }
 
   /// Lays the inputs of the windows `range` out as columns: one row a channel and tap.

@@ -110,7 +110,7 @@ struct MatrixBatches: Sendable {
   }
 }
 
-private struct MatMulKernel: FloatingKernel {
+struct MatMulKernel: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let (a, b, y) = (try builder.input(0), try builder.input(1), try builder.output())
     let batches = try MatrixBatches(a.shape, b.shape)

@@ -26,6 +26,8 @@ public struct OperatorRegistry: Sendable {
     Activations.operators,
     Rectifiers.operators,
     Convolutions.operators,
+    TransposedConvolutions.operators,
+    QuantizedProducts.operators,
     Pooling.operators,
     GlobalPooling.operators,
     MatrixProducts.operators,

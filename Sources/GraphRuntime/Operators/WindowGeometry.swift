@@ -125,14 +125,22 @@ struct WindowGeometry: Sendable {
   private let tapIndices: [Int]
 
   init(_ attributes: WindowAttributes, input: [Int], output: [Int]) {
+    self.init(
+      input: input, output: output, kernel: attributes.kernel, strides: attributes.strides,
+      dilations: attributes.dilations, before: attributes.padsBefore(input: input, output: output),
+      after: attributes.padsAfter(input: input, output: output))
+  }
+
+  init(
+    input: [Int], output: [Int], kernel: [Int], strides: [Int], dilations: [Int], before: [Int], after: [Int]
+  ) {
     self.input = input
     self.output = output
-    kernel = attributes.kernel
-    strides = attributes.strides
-    dilations = attributes.dilations
-    before = attributes.padsBefore(input: input, output: output)
-    after = attributes.padsAfter(input: input, output: output)
-    let kernel = attributes.kernel
+    self.kernel = kernel
+    self.strides = strides
+    self.dilations = dilations
+    self.before = before
+    self.after = after
     tapIndices = (0..<kernel.reduce(1, *)).flatMap { Self.unravel($0, kernel) }
   }
 

@@ -4,7 +4,7 @@ extension Graph {
   public func expandingInternalOperators() throws -> Graph {
     var patch = GraphPatch(for: self)
     for node in nodes where node.op == FusedConvolution.name {
-      FusedConvolution.expand(node, type: node.output(0).flatMap { values[$0]?.type }, into: &patch)
+      try FusedConvolution.expand(node, type: node.output(0).flatMap { values[$0]?.type }, into: &patch)
     }
     var result = self
     if !patch.isEmpty { try result.apply(patch) }

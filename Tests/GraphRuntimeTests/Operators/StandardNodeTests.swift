@@ -6,12 +6,14 @@ import Testing
 struct StandardNodeTests {
   /// Operators whose kernels run by themselves in `SingleNode`.
   static let operators = [
-    "AveragePool", "BatchNormalization", "Celu", "Clip", "Conv", "DepthToSpace", "Dropout", "Elu", "Erf",
+    "AveragePool", "BatchNormalization", "Celu", "Clip", "Conv", "ConvInteger", "ConvTranspose",
+    "DepthToSpace", "Dropout", "Elu", "Erf",
     "Gelu", "Gemm",
     "GlobalAveragePool", "GlobalMaxPool", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax",
     "InstanceNormalization", "LRN", "LayerNormalization", "LeakyRelu", "LogSoftmax", "LpNormalization",
     "LpPool",
-    "MatMul", "MaxPool", "MeanVarianceNormalization", "Mish", "PRelu", "Pad", "RMSNormalization", "Relu",
+    "MatMul", "MatMulInteger", "MaxPool", "MeanVarianceNormalization", "Mish", "PRelu", "Pad", "QLinearConv",
+    "QLinearMatMul", "RMSNormalization", "Relu",
     "Resize",
     "Selu", "Shrink", "Sigmoid", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Swish", "Tanh",
     "ThresholdedRelu",
