@@ -16,7 +16,7 @@ struct MessageDecoder: FieldVisitor {
   /// Parses `file` as a message of the kind `descriptor`.
   static func decode<Value: Message>(
     _ file: ByteRegion, as descriptor: WireScanner.Descriptor, externalData: ExternalDataReader? = nil,
-    limits: WireLimits = WireLimits()
+    limits: WireLimits = .standard
   ) throws -> Value {
     let (parsed, payloads) = try parse(file, as: descriptor, limits: limits)
     defer { protobuf_c_message_free_unpacked(parsed, nil) }

@@ -9,6 +9,7 @@ struct MessageEncoder<Sink: ByteSink>: FieldVisitor {
   private let isMeasuring: Bool
   private var nextSize = 0
   private var explicitDefaults: UInt32 = 0
+  private var depth = 0
 
   private init(_ sink: Sink, sizes: [Int]?) {
     self.sink = sink
@@ -25,6 +26,12 @@ struct MessageEncoder<Sink: ByteSink>: FieldVisitor {
   }
 
   private mutating func nested<Value: Message>(_ number: Int, _ message: inout Value) throws {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= WireLimits.standard.depth else {
+      throw ONNXError(
+        .limit, "messages are nested more than \(WireLimits.standard.depth) deep, which no reader accepts")
+    }
     try sink.writeTag(number, .length)
     if isMeasuring {
       let slot = sizes.count

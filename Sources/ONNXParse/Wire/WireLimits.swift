@@ -1,5 +1,7 @@
 /// What a message may cost to read, so that time and memory stay in proportion to the file.
 struct WireLimits: Sendable {
+  static let standard = WireLimits()
+
   /// Messages inside messages; what protobuf itself allows.
   var depth = 100
   /// Bytes of everything but the tensors' data.

@@ -3,7 +3,7 @@ import CProtobuf
 /// A Swift type that stands for a scalar, string or bytes field.
 protocol WireScalar: Equatable, Sendable {
   /// How protobuf-c holds such a value.
-  associatedtype Slot: BitwiseCopyable
+  associatedtype Slot
 
   /// What an absent field counts as.
   static var absent: Self { get }
