@@ -6,7 +6,7 @@ extension Model {
   /// Symbols of shapes become `dim_param`s, the metadata `metadata_props`; weights are not copied.
   /// - Throws: `GraphError` where the graph holds operators of the runtime's own that have no ONNX form.
   public init(exporting graph: Graph) throws {
-    let graph = try graph.preparedForExport()
+    let graph = try graph.expandingInternalOperators().preparedForExport()
     let exporter = GraphExporter()
     let proto = try exporter.export(graph)
     let opset = ExportOpset.needed(by: graph)
