@@ -150,3 +150,13 @@ extension Planes {
     self.init(width: shape[2], height: shape[1], count: shape[0], values: values)
   }
 }
+
+extension Planes {
+  /// The picture with every value brought to one of the levels that `bitDepth` has, and to 0..1.
+  public func quantized(bitDepth: Int, rounding: Rounding) -> Planes {
+    let scale: Float = bitDepth == 16 ? 65535 : 255
+    let bias: Float = rounding == .nearest ? 0.5 : 0
+    let levels = values.map { (min(max(0, $0), 1) * scale + bias).rounded(.down) / scale }
+    return Planes(width: width, height: height, count: count, values: levels)
+  }
+}

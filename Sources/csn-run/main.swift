@@ -1,1 +1,3 @@
-print("not built yet")
+import CommandLineSupport
+
+CommandLineProgram.main(CSNRun.self)

@@ -51,6 +51,17 @@ extension Trait where Self == ConditionTrait {
   }
 }
 
+extension Trait where Self == ConditionTrait {
+  /// Skips the test in a debug build, whose kernels are a hundred times slower.
+  public static var needsOptimizedBuild: Self {
+    #if DEBUG
+      .disabled("too slow in a debug build")
+    #else
+      .enabled(if: true)
+    #endif
+  }
+}
+
 /// What a finished process left.
 public struct ProcessResult: Sendable {
   public let status: Int32
@@ -107,4 +118,13 @@ public final class TemporaryFolder: Sendable {
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Runs one of the package's executables, which are built beside the tests.
+public func runExecutable(
+  _ name: String, _ arguments: [String], in folder: TemporaryFolder? = nil
+) throws -> ProcessResult {
+  let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  let path = URL(filePath: tests).deletingLastPathComponent().appending(path: name).path
+  return try run(path, arguments: arguments, in: folder?.path)
 }

@@ -35,6 +35,9 @@ public struct Session: Sendable {
   /// What the passes did, now or when the graph's file was made.
   public var passReports: [PassReport] { graph.passReports }
 
+  /// Threads that kernels use.
+  public var threads: Int { planner.pool.threads }
+
   let planner: Planner
   let plans = PlanCache()
 

@@ -1,0 +1,36 @@
+import ArgumentParser
+import CSNGraphs
+import GraphRuntime
+import ImageFiles
+
+extension Preprocessing: ExpressibleByArgument {}
+extension FusionRule: ExpressibleByArgument {}
+extension Integration: ExpressibleByArgument {}
+extension CSNVersion: ExpressibleByArgument {}
+extension Rounding: ExpressibleByArgument {}
+extension OptimizationLevel: ExpressibleByArgument {}
+
+/// What is fused where pictures are in colour.
+public enum ColorMode: String, Sendable, CaseIterable, ExpressibleByArgument {
+  /// Grey where all pictures are grey; luma where only some are and the model is not a fusion graph; else RGB.
+  case auto
+  /// Luma is fused; chroma is the mean of the pictures', weighted by how far each is from grey.
+  case luma
+  /// Red, green and blue as the graph gives them.
+  case rgb
+}
+
+/// The arithmetic that convolutions and matrix products use.
+public enum Precision: String, Sendable, CaseIterable, ExpressibleByArgument {
+  case f32, bf16, int8
+}
+
+extension Precision {
+  /// Sets what a session computes with.
+  /// - Throws: `CommandLineError` for what this runtime can't do.
+  public func apply(to options: inout Session.Options) throws {
+    guard self == .f32 else {
+      throw CommandLineError("--precision \(rawValue) is not available: this runtime computes in f32")
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import CSNGraphs
+import GraphRuntime
+import ONNXParse
+
+/// A model file, opened and made ready to run.
+struct LoadedModel {
+  let path: String
+  /// The graph as the file holds it.
+  let graph: Graph
+  let session: Session
+  /// How long opening, checking and optimising took.
+  let loadTime: Duration
+
+  /// Opens `.onnx` and `.graph` files, told apart by their content.
+  /// - Throws: `FileError`, `ONNXError` or `GraphError` where the model can't be read or can't run.
+  init(_ path: String, options: Session.Options = Session.Options()) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let (graph, session) = try Progress.show("loading \(path)") { _ in
+      let graph = try Graph(contentsOf: path)
+      return (graph, try Session(graph, options: options))
+    }
+    self.path = path
+    self.graph = graph
+    self.session = session
+    loadTime = clock.now - start
+  }
+
+  /// The inputs that a run must give: those without a constant of their own.
+  var inputs: [Session.Port] {
+    let constant = Set(session.graph.initializers.keys.map { session.graph[$0].name })
+    return session.inputs.filter { !constant.contains($0.name) }
+  }
+}
