@@ -31,7 +31,7 @@ import Testing
     expectRefusal(.field, "ir_version") { model, _ in model.irVersion = 0 }
     expectRefusal(.field, "opset_import") { model, _ in model.opsetImports = [] }
     expectRefusal(.field, "version 0") { model, _ in model.opsetImports = [OperatorSetID(version: 0)] }
-    expectRefusal(.field, "twice") { model, _ in
+    expectRefusal(.field, "versions 21 and 9") { model, _ in
       model.opsetImports.append(OperatorSetID(domain: "ai.onnx", version: 9))
     }
     expectRefusal(.field, "ir_version to 3") { model, _ in model.irVersion = 2 }

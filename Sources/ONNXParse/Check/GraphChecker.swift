@@ -88,12 +88,6 @@ extension TypeProto {
       guard ElementType(rawValue: tensor.elementType) != nil else {
         throw ONNXError(.field, "element type \(tensor.elementType) is unknown")
       }
-      for dimension in tensor.shape?.dimensions ?? [] {
-        if case .value(let extent) = dimension.extent, extent < 0 {
-          throw ONNXError(
-            .field, "extent \(extent) of the shape is negative; leave it out where it is not known")
-        }
-      }
     case .sequence(let sequence): try Self.check(sequence.element, "sequence")
     case .optional(let optional): try Self.check(optional.element, "optional")
     case .map(let map):

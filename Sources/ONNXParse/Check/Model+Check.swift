@@ -2,8 +2,8 @@ extension Model {
   /// Checks the model against the standard's structural rules: versions, names, single assignment, order, scopes,
   /// attributes, tensors, external data and functions. What an operator asks of its inputs is not looked at.
   ///
-  /// Two of the standard's rules are left out because models in use break them and nothing depends on them: that the
-  /// main graph's inputs and outputs state a rank, and that an older reader refuses a newer IR version.
+  /// Two rules of the onnx package's checker are left out, because models in use break them and nothing depends on
+  /// them: that the main graph's inputs and outputs state a rank, and that an older reader refuses a newer IR version.
   /// - Throws: `ONNXError` for the first rule that is broken.
   public func check() throws {
     guard irVersion > 0 else {
@@ -82,18 +82,23 @@ final class Scope {
 /// The standard's own domain has two spellings.
 func canonicalDomain(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
-/// The domains of `imports`, each once and with a version.
+/// The domains of `imports`, each with one version.
 func checkImports(_ imports: [OperatorSetID]) throws -> Set<String> {
-  var domains: Set<String> = []
+  var versions: [String: Int64] = [:]
   for opset in imports {
-    guard domains.insert(canonicalDomain(opset.domain)).inserted else {
-      throw ONNXError(.field, "opset_import names domain '\(opset.domain)' twice; keep one")
-    }
     guard opset.version > 0 else {
       throw ONNXError(.field, "opset_import has version \(opset.version) for domain '\(opset.domain)'")
     }
+    // Some converters name the standard's domain under both spellings, which does no harm while they agree.
+    if let other = versions.updateValue(opset.version, forKey: canonicalDomain(opset.domain)),
+      other != opset.version
+    {
+      throw ONNXError(
+        .field,
+        "opset_import has versions \(other) and \(opset.version) for domain '\(opset.domain)'; keep one")
+    }
   }
-  return domains
+  return Set(versions.keys)
 }
 
 /// Fails where a name stands twice.
