@@ -14,7 +14,7 @@ enum DropoutOperator {
 
   private static func prepare(_ builder: inout KernelBuilder) throws {
     let (x, y) = (try builder.input(0), try builder.output())
-    guard let training = builder.optionalInput(2), training.constant?.elements(Bool.self) != [false] else {
+    guard let training = builder.optionalInput(2), !isFalse(training.constant) else {
       let mask = builder.optionalOutput(1)
       let byteCount = (x.elementType.bitWidth ?? 0) / 8 * x.count
       return builder.emit { memory in
@@ -30,6 +30,11 @@ enum DropoutOperator {
     }
     try floating(TrainingDropoutKernel.self)(&builder)
   }
+
+  private static func isFalse(_ tensor: Tensor?) -> Bool {
+    guard let tensor, tensor.elementType == .bool, tensor.count == 1 else { return false }
+    return tensor.bytes?.withUnsafeBytes { $0[0] == 0 } ?? false
+  }
 }
 
 private struct TrainingDropoutKernel: FloatingKernel {
@@ -44,7 +49,7 @@ private struct TrainingDropoutKernel: FloatingKernel {
     let mask = builder.optionalOutput(1)
     builder.emit { memory in
       let (source, target) = (memory.buffer(x, as: Element.self), memory.buffer(y, as: Element.self))
-      let isTraining = memory.pointer(training, as: Bool.self)[0]
+      let isTraining = memory.pointer(training, as: UInt8.self)[0] != 0
       let share =
         switch ratio {
         case let ratio? where ratio.elementType == .float64: memory.pointer(ratio.slot, as: Double.self)[0]

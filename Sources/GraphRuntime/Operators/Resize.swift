@@ -101,8 +101,11 @@ enum Resizing {
     var scales = [Double](repeating: 1, count: x.shape.count)
     var regions = [(start: Double, end: Double)](repeating: (0, 1), count: x.shape.count)
     if let operand = builder.optionalInput(2), operand.count > 0 {
-      guard let values = operand.constant.flatMap(floats), values.count == resized.count else {
-        throw GraphError(.invalidInput, "the scales of Resize must be known when the plan is made")
+      guard let values = operand.constant.flatMap(floats), values.count == resized.count,
+        values.allSatisfy({ $0 > 0 && $0.isFinite })
+      else {
+        throw GraphError(
+          .invalidInput, "the scales of Resize must be positive, and known when the plan is made")
       }
       for (axis, scale) in zip(resized, values) { scales[axis] = Double(scale) }
     } else if attributes.aspectRatio == .stretch {
@@ -117,8 +120,10 @@ enum Resizing {
       for (axis, scale) in zip(resized, resolved.scales) { scales[axis] = scale }
     }
     if attributes.transformation == .cropAndResize {
-      guard let roi = try builder.input(1).constant.flatMap(floats), roi.count == 2 * resized.count else {
-        throw GraphError(.invalidInput, "the roi of Resize must be known when the plan is made")
+      guard let roi = try builder.input(1).constant.flatMap(floats), roi.count == 2 * resized.count,
+        roi.allSatisfy(\.isFinite)
+      else {
+        throw GraphError(.invalidInput, "the roi of Resize must be finite, and known when the plan is made")
       }
       for (index, axis) in resized.enumerated() {
         regions[axis] = (Double(roi[index]), Double(roi[index + resized.count]))

@@ -30,6 +30,9 @@ struct WindowAttributes {
     guard rank > 0, kernel.allSatisfy({ $0 > 0 && $0 <= Self.largest }) else {
       throw GraphError(.invalidAttribute, "a window of extents \(kernel) is not possible")
     }
+    guard let taps = kernel.elementCount, taps <= Self.mostTaps else {
+      throw GraphError(.limitExceeded, "a window of extents \(kernel) is too large")
+    }
     self.kernel = kernel
     strides = try list("strides", count: rank, minimum: 1, default: 1)
     dilations = try list("dilations", count: rank, minimum: 1, default: 1)
@@ -49,6 +52,9 @@ struct WindowAttributes {
 
   /// Large enough for any window, small enough that products of two do not overflow.
   private static let largest = 1 << 30
+
+  /// More than any network's windows have; tables by tap stay small.
+  private static let mostTaps = 1 << 22
 
   /// The extent of the dilated window along `axis`.
   func reach(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
