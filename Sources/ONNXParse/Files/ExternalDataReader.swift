@@ -6,7 +6,9 @@ import Glibc
 /// caches that keep all contents in one folder, the folder the link leads to counts as well. What was opened is
 /// judged, not what a path named a moment before.
 final class ExternalDataReader {
-  private let roots: [Root]
+  /// Opened when the first location is followed: most models have none.
+  private lazy var roots = Result { try openRoots() }
+  private let openRoots: () throws -> [Root]
   private var files: [String: ByteRegion] = [:]
 
   private struct Root {
@@ -23,14 +25,15 @@ final class ExternalDataReader {
   }
 
   /// Follows locations inside `directory`.
-  init(directory: String) throws { roots = [try Root(directory)] }
+  init(directory: String) { openRoots = { [try Root(directory)] } }
 
   /// Follows locations inside the folder of the model at `path`.
-  init(modelAt path: String) throws {
-    var roots = [try Root(path.parentFolder)]
-    let target = try OpenFile(path, OpenFile.pathOnly).resolvedPath().parentFolder
-    if target.hasPrefix("/"), target != roots[0].path { roots.append(try Root(target)) }
-    self.roots = roots
+  init(modelAt path: String) {
+    openRoots = {
+      let root = try Root(path.parentFolder)
+      let target = try OpenFile(path, OpenFile.pathOnly).resolvedPath().parentFolder
+      return target.hasPrefix("/") && target != root.path ? [root, try Root(target)] : [root]
+    }
   }
 
   /// Gives `tensor`, whose data is external, the bytes that its entries point to.
@@ -56,6 +59,7 @@ final class ExternalDataReader {
 
   /// Maps the regular file at `location`; nothing is opened for reading before it is known where it lies.
   private func open(_ location: String) throws -> ByteRegion {
+    let roots = try roots.get()
     var found: OpenFile?
     for root in roots where found == nil {
       found = try? OpenFile(location, OpenFile.pathOnly, in: root.folder)

@@ -20,7 +20,7 @@ extension Model {
   /// - Throws: `ONNXError` where the bytes are not an ONNX model, or its external data can't be followed.
   public init(bytes: ByteRegion, directory: String? = nil) throws {
     self = try MessageDecoder.decode(
-      bytes, as: csn_model_descriptor(), externalData: try directory.map(ExternalDataReader.init(directory:)))
+      bytes, as: csn_model_descriptor(), externalData: directory.map(ExternalDataReader.init(directory:)))
   }
 }
 

@@ -18,8 +18,9 @@ struct MessageDecoder: FieldVisitor {
     _ file: ByteRegion, as descriptor: WireScanner.Descriptor, externalData: ExternalDataReader? = nil,
     limits: WireLimits = .standard
   ) throws -> Value {
-    let (parsed, payloads) = try parse(file, as: descriptor, limits: limits)
-    defer { protobuf_c_message_free_unpacked(parsed, nil) }
+    let arena = ParseArena()
+    defer { withExtendedLifetime(arena) {} }
+    let (parsed, payloads) = try parse(file, as: descriptor, limits: limits, in: arena)
     var decoder = MessageDecoder(
       payloads: payloads, externalData: externalData, source: UnsafeRawPointer(parsed), descriptor: descriptor
     )
@@ -27,17 +28,16 @@ struct MessageDecoder: FieldVisitor {
   }
 
   private static func parse(
-    _ file: ByteRegion, as descriptor: WireScanner.Descriptor, limits: WireLimits
-  ) throws -> (UnsafeMutablePointer<ProtobufCMessage>, [TensorProto.Payload]) {
+    _ file: ByteRegion, as descriptor: WireScanner.Descriptor, limits: WireLimits, in arena: ParseArena
+  ) throws -> (UnsafePointer<ProtobufCMessage>, [TensorProto.Payload]) {
     let scanner = try file.withUnsafeBytes {
       try WireScanner(file, bytes: $0, as: descriptor, limits: limits)
     }
-    guard
-      let message = scanner.structure.bytes.withUnsafeBufferPointer({
-        protobuf_c_message_unpack(descriptor, nil, $0.count, $0.baseAddress)
-      })
-    else { throw ONNXError(.wire, "protobuf-c could not parse the message") }
-    return (message, scanner.payloads)
+    let parsed = scanner.structure.bytes.withUnsafeBufferPointer { bytes in
+      arena.withAllocator { protobuf_c_message_unpack(descriptor, $0, bytes.count, bytes.baseAddress) }
+    }
+    guard let parsed else { throw ONNXError(.wire, "protobuf-c could not parse the message") }
+    return (UnsafePointer(parsed), scanner.payloads)
   }
 
   private init(
