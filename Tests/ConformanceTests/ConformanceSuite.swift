@@ -63,9 +63,11 @@ struct ConformanceCase: Decodable, Sendable {
   /// What is wrong with the runtime's answer; nil if nothing.
   func failure() -> String? {
     do {
-      let graph = try Graph(importing: try Model(contentsOf: model))
+      var options = Session.Options()
+      options.threads = 1
+      let session = try Session(Graph(importing: Model(contentsOf: model)), options: options)
       for set in 0..<sets {
-        if let failure = try failure(of: graph, set: set) { return failure }
+        if let failure = try failure(of: session, set: set) { return failure }
       }
       return nil
     } catch {
@@ -73,15 +75,18 @@ struct ConformanceCase: Decodable, Sendable {
     }
   }
 
-  private func failure(of graph: Graph, set: Int) throws -> String? {
+  private func failure(of session: Session, set: Int) throws -> String? {
     let data = "\(folder)/test_data_set_\(set)"
-    var values: [Value.ID: RuntimeValue] = [:]
-    for (index, id) in graph.inputs.enumerated() where inputs.indices.contains(index) {
-      values[id] = try read("\(data)/input_\(index).pb", inputs[index])
+    var values: [String: RuntimeValue] = [:]
+    for (index, input) in session.inputs.enumerated() where inputs.indices.contains(index) {
+      values[input.name] = try read("\(data)/input_\(index).pb", inputs[index])
     }
-    let results = try Interpreter(graph).run(values)
-    guard results.count == outputs.count else { return "\(results.count) outputs, not \(outputs.count)" }
-    for (index, result) in results.enumerated() {
+    let results = try session.run(values: values)
+    guard session.outputs.count == outputs.count else {
+      return "\(session.outputs.count) outputs, not \(outputs.count)"
+    }
+    for (index, output) in session.outputs.enumerated() {
+      guard let result = results[output.name] else { return "output '\(output.name)' is missing" }
       let expected = try read("\(data)/output_\(index).pb", outputs[index])
       if let difference = Comparison(rtol: rtol, atol: atol).difference(result, expected) {
         return "output \(index): \(difference)"

@@ -33,7 +33,7 @@ struct Broadcast: Sendable {
     self.init(axes: zip(extents, strides).map { Axis(extent: $0, strides: SIMD4($1, 0, 0, 0)) })
   }
 
-  private init(axes: [Axis]) {
+  init(axes: [Axis]) {
     var merged: [Axis] = []
     for axis in axes where axis.extent != 1 {
       if let last = merged.last, last.strides == axis.strides &* axis.extent {

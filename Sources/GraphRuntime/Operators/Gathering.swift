@@ -56,10 +56,10 @@ enum Gathering {
 
 extension KernelBuilder {
   /// An operand of indices as `Int64`: itself where it is of that type, else converted by a step before.
-  mutating func indices(_ index: Int) throws -> Operand {
+  mutating func indices(_ index: Int, allowsFloat: Bool = false) throws -> Operand {
     let operand = try input(index)
     guard operand.elementType != .int64 else { return operand }
-    guard operand.elementType.isInteger else { throw unsupportedType(operand.elementType) }
+    guard operand.elementType.isInteger || allowsFloat && operand.elementType.isFloat else { throw unsupportedType(operand.elementType) }
     let converted = Operand(
       slot: addScratch(byteCount: operand.count * MemoryLayout<Int64>.stride),
       type: TensorType(.int64, operand.type.shape), shape: operand.shape, constant: nil)

@@ -18,13 +18,14 @@ enum Selection {
       infer: { inference in
         inference.set(0, try ElementType(onnx: inference.node.int("to")), inference.shape(0))
         inference.castShapeValue()
-      }, kernel: cast),
+      }, kernel: cast,
+      strings: { try TextConversion.cast($0, to: try ElementType(onnx: $0.node.int("to"))) }),
     Operator(
       "CastLike", inputs: 2...2,
       infer: { inference in
         inference.set(0, inference.elementType(1), inference.shape(0))
         inference.castShapeValue()
-      }, kernel: cast),
+      }, kernel: cast, strings: { try TextConversion.cast($0, to: try $0.tensor(1).elementType) }),
     // BitCast-26: the same bits as another type of the same width.
     Operator(
       "BitCast", inputs: 1...1,
