@@ -4,6 +4,8 @@ public struct GraphError: Error, Sendable, Hashable {
     case invalidTensor, invalidGraph, invalidAttribute, invalidInput
     case unsupportedOperator, unsupportedType, unsupportedOpset
     case shapeMismatch, limitExceeded, invalidFile
+    /// A kernel needs the elements of an input while it is prepared: the node can run node by node, but not in a plan.
+    case unknownValue
   }
 
   public let category: Category

@@ -34,7 +34,18 @@ enum Comparisons {
   ]
 
   private static func comparison(_ name: OperatorName, _ kernel: @escaping PrepareKernel) -> Operator {
-    Operator(name, inputs: 2...2, infer: { try $0.broadcastAll(.bool) }, kernel: kernel)
+    Operator(
+      name, inputs: 2...2,
+      infer: { inference in
+        try inference.broadcastAll(.bool)
+        // Of shapes, what is equal may be known beforehand, and with it the branch that an If takes.
+        if name == "Equal" {
+          inference.combineShapeValues { a, b in
+            if a == b { return a == .unknown ? .unknown : 1 }
+            return a.value != nil && b.value != nil ? 0 : .unknown
+          }
+        }
+      }, kernel: kernel)
   }
 
   /// Strings are equal where their handles are.

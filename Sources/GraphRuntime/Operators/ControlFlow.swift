@@ -12,8 +12,15 @@ enum ControlFlow {
 
   // MARK: If
 
-  /// Each output is what both branches give.
+  /// Each output is what both branches give; where the condition is known, what the branch taken gives.
   @Sendable private static func inferIf(_ inference: inout TypeInference) throws {
+    if let taken = inference.knownCondition {
+      let results = try inference.inferSubgraph(taken ? "then_branch" : "else_branch", [])
+      for (index, result) in results.enumerated() where inference.outputTypes.indices.contains(index) {
+        inference.outputTypes[index] = result
+      }
+      return
+    }
     let then = try inference.inferSubgraph("then_branch", [])
     let otherwise = try inference.inferSubgraph("else_branch", [])
     let count = inference.node.outputs.count
@@ -89,6 +96,17 @@ enum ControlFlow {
         let id = body.graph.outputs[1 + carried.count + index]
         return .tensor(try evaluation.stack(slices, axis: 0, emptyType: body.graph[id].type?.tensor))
       }
+  }
+}
+
+extension TypeInference {
+  /// What input 0 is known to hold, if it is one bool.
+  fileprivate var knownCondition: Bool? {
+    if let constant = constant(0), constant.elementType == .bool, constant.count == 1 {
+      return constant.elements(Bool.self)[0]
+    }
+    guard let values = shapeValue(0)?.concrete, values.count == 1 else { return nil }
+    return values[0] != 0
   }
 }
 

@@ -6,7 +6,9 @@ enum Determinant {
       infer: { inference in
         guard let shape = inference.shape(0) else { return inference.set(0, inference.elementType(0), nil) }
         guard shape.count >= 2 else { throw inference.mismatch("the input must have 2 axes or more") }
-        if let rows = shape[shape.count - 2].value, let columns = shape[shape.count - 1].value, rows != columns {
+        if let rows = shape[shape.count - 2].value, let columns = shape[shape.count - 1].value,
+          rows != columns
+        {
           throw inference.mismatch("matrices of \(rows) rows and \(columns) columns have no determinant")
         }
         inference.set(0, inference.elementType(0), Array(shape.dropLast(2)))

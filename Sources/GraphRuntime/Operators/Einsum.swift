@@ -35,12 +35,16 @@ struct EinsumEquation {
 
   /// - Throws: `GraphError` where the equation doesn't fit operands of these ranks.
   init(_ text: String, ranks: [Int]) throws {
-    func invalid(_ reason: String) -> GraphError { GraphError(.invalidAttribute, "equation '\(text)' \(reason)") }
+    func invalid(_ reason: String) -> GraphError {
+      GraphError(.invalidAttribute, "equation '\(text)' \(reason)")
+    }
     let compact = text.filter { $0 != " " }
     let arrow = compact.range(of: "->")
     let left = arrow.map { String(compact[..<$0.lowerBound]) } ?? compact
     let terms = left.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard terms.count == ranks.count else { throw invalid("names \(terms.count) operands, but there are \(ranks.count)") }
+    guard terms.count == ranks.count else {
+      throw invalid("names \(terms.count) operands, but there are \(ranks.count)")
+    }
 
     func labels(of term: String, rank: Int?, broadcastRank: Int) throws -> [Label] {
       var labels: [Label] = []
@@ -57,7 +61,9 @@ struct EinsumEquation {
           rest = rest.dropFirst()
         }
       }
-      guard rank == nil || labels.count == rank else { throw invalid("has \(labels.count) labels for rank \(rank ?? 0)") }
+      guard rank == nil || labels.count == rank else {
+        throw invalid("has \(labels.count) labels for rank \(rank ?? 0)")
+      }
       return labels
     }
 
@@ -75,7 +81,8 @@ struct EinsumEquation {
       // Without an output: what `...` stands for, then the letters that occur once, in order.
       var counts: [Character: Int] = [:]
       for case .letter(let letter) in inputs.joined() { counts[letter, default: 0] += 1 }
-      output = (0..<broadcastRank).map { .broadcast(broadcastRank - 1 - $0) }
+      output =
+        (0..<broadcastRank).map { .broadcast(broadcastRank - 1 - $0) }
         + counts.filter { $0.value == 1 }.keys.sorted().map { .letter($0) }
     }
   }
@@ -111,7 +118,8 @@ private enum EinsumKernel: NumericKernel {
       }
     }
     func walk(_ labels: [EinsumEquation.Label]) -> Broadcast {
-      Broadcast(axes: labels.map { .init(extent: extents[$0] ?? 1, strides: strides[$0] ?? SIMD4(repeating: 0)) })
+      Broadcast(
+        axes: labels.map { .init(extent: extents[$0] ?? 1, strides: strides[$0] ?? SIMD4(repeating: 0)) })
     }
     let kept = walk(equation.output)
     var summed: [EinsumEquation.Label] = []

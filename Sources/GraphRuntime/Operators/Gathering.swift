@@ -59,7 +59,9 @@ extension KernelBuilder {
   mutating func indices(_ index: Int, allowsFloat: Bool = false) throws -> Operand {
     let operand = try input(index)
     guard operand.elementType != .int64 else { return operand }
-    guard operand.elementType.isInteger || allowsFloat && operand.elementType.isFloat else { throw unsupportedType(operand.elementType) }
+    guard operand.elementType.isInteger || allowsFloat && operand.elementType.isFloat else {
+      throw unsupportedType(operand.elementType)
+    }
     let converted = Operand(
       slot: addScratch(byteCount: operand.count * MemoryLayout<Int64>.stride),
       type: TensorType(.int64, operand.type.shape), shape: operand.shape, constant: nil)

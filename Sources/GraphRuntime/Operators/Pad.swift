@@ -48,7 +48,7 @@ private enum PadKernel: MovingKernel {
     let (x, y) = (try builder.input(0), try builder.output())
     guard let pads = try builder.input(1).constant?.integers,
       builder.optionalInput(3) == nil || builder.optionalInput(3)?.constant != nil
-    else { throw GraphError(.invalidInput, "the pads and axes of Pad must be known when the plan is made") }
+    else { throw GraphError(.unknownValue, "the pads and axes of Pad must be known when the plan is made") }
     let axes = try Padding.axes(builder.optionalInput(3)?.constant, rank: x.shape.count)
     guard pads.count == 2 * axes.count else {
       throw GraphError(.invalidInput, "'pads' must hold \(2 * axes.count) values, but holds \(pads.count)")

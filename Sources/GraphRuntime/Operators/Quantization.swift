@@ -15,7 +15,8 @@ enum Quantization {
       "DequantizeLinear", inputs: 2...3,
       infer: { inference in
         let code = try inference.node.int("output_dtype", default: 0)
-        inference.set(0, code == 0 ? inference.elementType(1) : try ElementType(onnx: code), inference.shape(0))
+        inference.set(
+          0, code == 0 ? inference.elementType(1) : try ElementType(onnx: code), inference.shape(0))
       }, kernel: dequantize),
     Operator(
       "DynamicQuantizeLinear", inputs: 1...1, outputs: 1...3,
@@ -31,7 +32,9 @@ enum Quantization {
     let target = try builder.output()
     let options = Conversion.Options(saturate: try builder.node.flag("saturate", default: true))
     let range = target.elementType.integerRange
-    guard range != nil || target.elementType.isFloat else { throw builder.unsupportedType(target.elementType) }
+    guard range != nil || target.elementType.isFloat else {
+      throw builder.unsupportedType(target.elementType)
+    }
     let wide = builder.scratch(.float32, like: target)
     let encoded = target
     try builder.converting(inputs: [0: .float32, 1: .float32, 2: .float32], outputs: [:]) { builder in
@@ -45,7 +48,8 @@ enum Quantization {
             let value = from[start + index] / scale[index * step]
             let offset = zero?[index * step] ?? 0
             if let range {
-              to[start + index] = min(max(value.rounded(.toNearestOrEven) + offset, range.lowerBound), range.upperBound)
+              to[start + index] = min(
+                max(value.rounded(.toNearestOrEven) + offset, range.lowerBound), range.upperBound)
             } else {
               to[start + index] = value + offset
             }
@@ -58,7 +62,8 @@ enum Quantization {
 
   /// (x - zero point) · scale.
   private static func dequantize(_ builder: inout KernelBuilder) throws {
-    try builder.converting(inputs: [0: .float32, 1: .float32, 2: .float32], outputs: [0: .float32]) { builder in
+    try builder.converting(inputs: [0: .float32, 1: .float32, 2: .float32], outputs: [0: .float32]) {
+      builder in
       let (source, target) = (try builder.input(0), try builder.output())
       let rows = try QuantizationRows(builder)
       builder.emit { memory in
@@ -120,8 +125,9 @@ private struct QuantizationRows: Sendable {
     let data = try builder.input(0)
     scale = try builder.input(1)
     zero = builder.optionalInput(2)
-    if let zero, zero.shape != scale.shape {
-      throw GraphError(.shapeMismatch, "scale \(scale.shape) and zero point \(zero.shape) must have one shape")
+    if let zero, zero.shape != scale.shape, zero.count != 1 || scale.count != 1 {
+      throw GraphError(
+        .shapeMismatch, "scale \(scale.shape) and zero point \(zero.shape) must have one shape")
     }
     let blockSize = try builder.node.int("block_size", default: 0)
     guard scale.count > 1 || blockSize > 0 else {
@@ -140,7 +146,8 @@ private struct QuantizationRows: Sendable {
     rows = data.shape[...axis].reduce(1, *)
     guard blockSize > 0 else {
       guard scale.shape == [extent] else {
-        throw GraphError(.shapeMismatch, "a scale of shape \(scale.shape) doesn't fit axis \(axis) of \(data.shape)")
+        throw GraphError(
+          .shapeMismatch, "a scale of shape \(scale.shape) doesn't fit axis \(axis) of \(data.shape)")
       }
       (block, blocks) = (nil, 1)
       return
@@ -148,7 +155,8 @@ private struct QuantizationRows: Sendable {
     var expected = data.shape
     expected[axis] = ceilDivide(extent, blockSize)
     guard scale.shape == expected else {
-      throw GraphError(.shapeMismatch, "a scale of shape \(scale.shape) doesn't fit blocks of \(blockSize) of \(data.shape)")
+      throw GraphError(
+        .shapeMismatch, "a scale of shape \(scale.shape) doesn't fit blocks of \(blockSize) of \(data.shape)")
     }
     (block, blocks) = (blockSize, expected[axis])
   }

@@ -14,7 +14,8 @@ enum Randomness {
   ]
 
   private static func generator(
-    _ name: OperatorName, inputs: ClosedRange<Int>, infer: @escaping @Sendable (inout TypeInference) throws -> Void,
+    _ name: OperatorName, inputs: ClosedRange<Int>,
+    infer: @escaping @Sendable (inout TypeInference) throws -> Void,
     kernel: @escaping PrepareKernel
   ) -> Operator {
     Operator(name, inputs: inputs, isDeterministic: false, infer: infer, kernel: kernel)

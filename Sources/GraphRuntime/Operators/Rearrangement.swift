@@ -214,7 +214,7 @@ extension KernelBuilder {
   /// The integers of an input that must be known while the plan is made.
   func integers(_ index: Int) throws -> [Int] {
     guard let values = try input(index).constant?.integers else {
-      throw GraphError(.unsupportedType, "input \(index) must hold integers known beforehand")
+      throw GraphError(.unknownValue, "the integers of input \(index) must be known beforehand")
     }
     return values
   }

@@ -120,7 +120,8 @@ private struct RecurrentRun<Cell: RecurrentCell, Element: FloatingElement>: Send
     Element.gemm(
       GEMMCall(
         m: rows, n: width, k: settings.input, a: memory.input(x), lda: max(settings.input, 1),
-        b: memory.input(w) + direction * width * settings.input, ldb: max(settings.input, 1), transposeB: true,
+        b: memory.input(w) + direction * width * settings.input, ldb: max(settings.input, 1),
+        transposeB: true,
         c: products, ldc: width, alpha: 1, beta: 1))
   }
 

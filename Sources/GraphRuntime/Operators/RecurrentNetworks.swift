@@ -3,10 +3,13 @@ import ONNXParse
 /// RNN-22, GRU-22 and LSTM-22: recurrent layers over a sequence, in one direction or both.
 enum RecurrentNetworks {
   static let operators: [Operator] = [
-    Operator("RNN", inputs: 3...6, outputs: 1...2, infer: infer, kernel: floating(RecurrentKernel<PlainCell>.self)),
-    Operator("GRU", inputs: 3...6, outputs: 1...2, infer: infer, kernel: floating(RecurrentKernel<GatedCell>.self)),
     Operator(
-      "LSTM", inputs: 3...8, outputs: 1...3, infer: infer, kernel: floating(RecurrentKernel<LongShortTermCell>.self)),
+      "RNN", inputs: 3...6, outputs: 1...2, infer: infer, kernel: floating(RecurrentKernel<PlainCell>.self)),
+    Operator(
+      "GRU", inputs: 3...6, outputs: 1...2, infer: infer, kernel: floating(RecurrentKernel<GatedCell>.self)),
+    Operator(
+      "LSTM", inputs: 3...8, outputs: 1...3, infer: infer,
+      kernel: floating(RecurrentKernel<LongShortTermCell>.self)),
   ]
 
   /// X [steps, batch, input] (batch first with layout 1), W [directions, gates·hidden, input],
@@ -21,7 +24,8 @@ enum RecurrentNetworks {
     let batchFirst = try inference.node.int("layout", default: 0) == 1
     let (steps, batch) = batchFirst ? (x[1], x[0]) : (x[0], x[1])
     let (directions, hidden) = (r[0], r[2])
-    inference.set(0, type, batchFirst ? [batch, steps, directions, hidden] : [steps, directions, batch, hidden])
+    inference.set(
+      0, type, batchFirst ? [batch, steps, directions, hidden] : [steps, directions, batch, hidden])
     let state: Shape = batchFirst ? [batch, directions, hidden] : [directions, batch, hidden]
     for index in 1..<3 { inference.set(index, type, state) }
   }
@@ -52,12 +56,15 @@ struct RecurrentSettings: Sendable {
     case "forward" where directions == 1: backwards = [false]
     case "reverse" where directions == 1: backwards = [true]
     case "bidirectional" where directions == 2: backwards = [false, true]
-    case let other: throw GraphError(.invalidAttribute, "direction '\(other)' doesn't fit \(directions) sets of weights")
+    case let other:
+      throw GraphError(.invalidAttribute, "direction '\(other)' doesn't fit \(directions) sets of weights")
     }
     let names = node.attributes["activations"]?.strings ?? []
     let all = names.isEmpty ? Array(repeating: defaultActivations, count: directions).flatMap(\.self) : names
     guard all.count == directions * defaultActivations.count else {
-      throw GraphError(.invalidAttribute, "there must be \(directions * defaultActivations.count) activations, not \(all.count)")
+      throw GraphError(
+        .invalidAttribute,
+        "there must be \(directions * defaultActivations.count) activations, not \(all.count)")
     }
     // Parameters are listed only for the activations that have some.
     var alphas = (node.attributes["activation_alpha"]?.floats ?? [])[...]
@@ -75,7 +82,8 @@ struct RecurrentSettings: Sendable {
 /// An activation function of a recurrent layer.
 struct RecurrentActivation: Sendable {
   enum Kind: String {
-    case sigmoid, tanh, relu, affine, leakyrelu, thresholdedrelu, scaledtanh, hardsigmoid, elu, softsign, softplus
+    case sigmoid, tanh, relu, affine, leakyrelu, thresholdedrelu, scaledtanh, hardsigmoid, elu, softsign,
+      softplus
   }
 
   let kind: Kind
@@ -87,12 +95,15 @@ struct RecurrentActivation: Sendable {
       throw GraphError(.invalidAttribute, "activation '\(name)' is not known")
     }
     self.kind = kind
-    func take(_ list: inout ArraySlice<Float>, default value: Double) -> Double { list.popFirst().map(Double.init) ?? value }
+    func take(_ list: inout ArraySlice<Float>, default value: Double) -> Double {
+      list.popFirst().map(Double.init) ?? value
+    }
     switch kind {
     case .leakyrelu: (alpha, beta) = (take(&alphas, default: 0.01), 0)
     case .thresholdedrelu, .elu: (alpha, beta) = (take(&alphas, default: 1), 0)
     case .hardsigmoid: (alpha, beta) = (take(&alphas, default: 0.2), take(&betas, default: 0.5))
-    case .affine, .scaledtanh: (alpha, beta) = (take(&alphas, default: 1), take(&betas, default: kind == .affine ? 0 : 1))
+    case .affine, .scaledtanh:
+      (alpha, beta) = (take(&alphas, default: 1), take(&betas, default: kind == .affine ? 0 : 1))
     default: (alpha, beta) = (0, 0)
     }
   }
@@ -204,7 +215,8 @@ private enum LongShortTermCell: RecurrentCell {
       let input = f(step.clipped(gate(0, index) + (step.peepholes.map { $0[index] * cell } ?? 0)))
       let forget =
         step.settings.inputForget
-        ? 1 - input : f(step.clipped(gate(2, index) + (step.peepholes.map { $0[2 * hidden + index] * cell } ?? 0)))
+        ? 1 - input
+        : f(step.clipped(gate(2, index) + (step.peepholes.map { $0[2 * hidden + index] * cell } ?? 0)))
       let next = forget * cell + input * g(step.clipped(gate(3, index)))
       let output = f(step.clipped(gate(1, index) + (step.peepholes.map { $0[hidden + index] * next } ?? 0)))
       step.cell[index] = next

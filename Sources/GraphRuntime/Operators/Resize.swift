@@ -101,11 +101,13 @@ enum Resizing {
     var scales = [Double](repeating: 1, count: x.shape.count)
     var regions = [(start: Double, end: Double)](repeating: (0, 1), count: x.shape.count)
     if let operand = builder.optionalInput(2), operand.count > 0 {
-      guard let values = operand.constant.flatMap(floats), values.count == resized.count,
+      guard let constant = operand.constant else {
+        throw GraphError(.unknownValue, "the scales of Resize must be known when the plan is made")
+      }
+      guard let values = floats(constant), values.count == resized.count,
         values.allSatisfy({ $0 > 0 && $0.isFinite })
       else {
-        throw GraphError(
-          .invalidInput, "the scales of Resize must be positive, and known when the plan is made")
+        throw GraphError(.invalidInput, "the scales of Resize must be positive, one for each axis")
       }
       for (axis, scale) in zip(resized, values) { scales[axis] = Double(scale) }
     } else if attributes.aspectRatio == .stretch {
@@ -114,16 +116,17 @@ enum Resizing {
       }
     } else {
       guard let sizes = try builder.input(3).constant?.integers else {
-        throw GraphError(.invalidInput, "the sizes of Resize must be known when the plan is made")
+        throw GraphError(.unknownValue, "the sizes of Resize must be known when the plan is made")
       }
       let resolved = try attributes.resolve(sizes: sizes, input: resized.map { x.shape[$0] })
       for (axis, scale) in zip(resized, resolved.scales) { scales[axis] = scale }
     }
     if attributes.transformation == .cropAndResize {
-      guard let roi = try builder.input(1).constant.flatMap(floats), roi.count == 2 * resized.count,
-        roi.allSatisfy(\.isFinite)
-      else {
-        throw GraphError(.invalidInput, "the roi of Resize must be finite, and known when the plan is made")
+      guard let constant = try builder.input(1).constant else {
+        throw GraphError(.unknownValue, "the roi of Resize must be known when the plan is made")
+      }
+      guard let roi = floats(constant), roi.count == 2 * resized.count, roi.allSatisfy(\.isFinite) else {
+        throw GraphError(.invalidInput, "the roi of Resize must be finite, a start and an end for each axis")
       }
       for (index, axis) in resized.enumerated() {
         regions[axis] = (Double(roi[index]), Double(roi[index + resized.count]))

@@ -14,7 +14,9 @@ enum Strings {
       }, evaluate: split),
     Operator(
       "StringNormalizer", inputs: 1...1,
-      infer: { inference in inference.set(0, .string, inference.shape(0).map { Array($0.dropLast()) + [.unknown] }) },
+      infer: { inference in
+        inference.set(0, .string, inference.shape(0).map { Array($0.dropLast()) + [.unknown] })
+      },
       evaluate: normalize),
     // RegexFullMatch-20.
     Operator(
@@ -50,7 +52,8 @@ enum Strings {
         .map { String($0.drop(while: \.isWhitespace)) }
     }
     if text.isEmpty { return [] }
-    return text.split(separator: delimiter, maxSplits: limit, omittingEmptySubsequences: false).map(String.init)
+    return text.split(separator: delimiter, maxSplits: limit, omittingEmptySubsequences: false).map(
+      String.init)
   }
 
   /// StringNormalizer-10: without stopwords, in another case; a lone empty string where nothing is left.
@@ -80,7 +83,9 @@ enum Strings {
     guard let regex = try? Regex(pattern) else {
       throw GraphError(.invalidAttribute, "pattern '\(pattern)' is not a regular expression")
     }
-    let matches = try input.strings.map { try regex.wholeMatch(in: $0) != nil }
+    // Word boundaries by character class, as everywhere but in Swift.
+    let simple = regex.wordBoundaryKind(.simple)
+    let matches = try input.strings.map { try simple.wholeMatch(in: $0) != nil }
     return [.tensor(Tensor(matches, shape: input.shape))]
   }
 }
@@ -126,7 +131,9 @@ enum TextConversion {
   /// Numbers are read as C reads them; float and double are written with the fewest digits that give them back.
   static func cast(_ evaluation: Evaluation, to type: ElementType) throws -> [RuntimeValue?] {
     let tensor = try evaluation.tensor(0)
-    guard let strings = tensor.strings else { return [.tensor(try Tensor(shape: tensor.shape, strings: write(tensor)))] }
+    guard let strings = tensor.strings else {
+      return [.tensor(try Tensor(shape: tensor.shape, strings: write(tensor)))]
+    }
     if type == .string { return [.tensor(tensor)] }
     if type.isInteger, let exact = try integers(strings, shape: tensor.shape) {
       return [.tensor(try evaluation.compute("Cast", [exact], ["to": .int(Int(type.rawValue))]))]

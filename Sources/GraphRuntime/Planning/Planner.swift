@@ -19,7 +19,9 @@ struct Planner {
     }
     let buffers = BufferAssignment(graph, registry: registry)
     var assembly = Assembly(graph: graph, buffers: buffers, registry: registry, threads: pool.threads)
-    try assembly.prepareKernels()
+    guard try assembly.prepareKernels() else {
+      return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
+    }
     assembly.addOutputCopies()
     return try assembly.freeze(pool: pool, memoryLimit: memoryLimit)
   }
@@ -54,17 +56,20 @@ private struct Assembly {
     return slotCount
   }
 
-  /// Prepares the kernels of all nodes in order; gathers the errors of those that can't be.
-  mutating func prepareKernels() throws {
+  /// Prepares the kernels of all nodes in order; gathers the errors of those that can't be. False where some need
+  /// values that only a run knows.
+  mutating func prepareKernels() throws -> Bool {
     var errors: [GraphError] = []
+    var needsValues = false
     for (index, node) in graph.nodes.enumerated() where !buffers.views.contains(node.id) {
       do {
         try prepare(node, at: index)
       } catch let error as GraphError {
-        errors.append(error.inside(node))
+        if error.category == .unknownValue { needsValues = true } else { errors.append(error.inside(node)) }
       }
     }
     if let error = GraphError(listing: errors) { throw error }
+    return !needsValues
   }
 
   private mutating func prepare(_ node: Node, at index: Int) throws {
