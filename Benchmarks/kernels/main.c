@@ -1,24 +1,27 @@
 // Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
 // machine's measured peak, and what was picked.
-//   kernels [THREADS] [all|network] [batch N] [algorithm NAME] [json]
+//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [json]
+// `whole` runs ResNet50 from end to end.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "clock.h"
 #include "csn_conv.h"
 #include "csn_cpu.h"
 #include "peak.h"
+#include "resnet.h"
 #include "shapes.h"
 
 typedef struct {
-  int threads, batch, json;
+  int threads, batch, json, winograd_limit;
   const char *network;
   csn_conv_algorithm algorithm;
 } options;
 
-static float *allocate(size_t count) {
+float *random_floats(size_t count) {
   size_t bytes = (count * sizeof(float) + (2u << 20)) & ~(size_t)((2u << 20) - 1);
   float *memory = aligned_alloc(2u << 20, bytes);
   if (!memory) exit(1);
@@ -27,7 +30,7 @@ static float *allocate(size_t count) {
 }
 
 static float *tensor_memory(const csn_tensor *tensor) {
-  float *memory = allocate(csn_tensor_count(tensor) + 1);
+  float *memory = random_floats(csn_tensor_count(tensor) + 1);
   csn_clear_halo(tensor, memory + csn_tensor_origin(tensor), NULL);
   return memory;
 }
@@ -36,18 +39,19 @@ static float *tensor_memory(const csn_tensor *tensor) {
 static double measure(const csn_conv_plan *plan, csn_pool *pool) {
   const csn_conv *conv = &plan->conv;
   size_t plain_count = (size_t)conv->out_channels * conv->in_channels * conv->kernel_h * conv->kernel_w;
-  float *plain = allocate(plain_count), *packed = allocate(plan->weight_count), *bias = allocate(plan->bias_count);
+  float *plain = random_floats(plain_count), *packed = random_floats(plan->weight_count), *bias = random_floats(plan->bias_count);
   csn_conv_pack(plan->algorithm, conv, plain, packed);
   float *in = tensor_memory(&plan->in), *out = tensor_memory(&plan->out);
   float *residual = plan->has_residual ? tensor_memory(&plan->residual) : NULL;
-  float *scratch = allocate(plan->scratch_bytes / sizeof(float) + 1);
+  float *scratch = random_floats(plan->scratch_bytes / sizeof(float) + 1);
+  double (*clock)(void) = plan->threads > 1 ? seconds : thread_seconds;
   double best = 1e9, begin = seconds();
   for (int i = 0; i < 400 && (i < 3 || seconds() - begin < 0.15); i++) {
-    double start = seconds();
+    double start = clock();
     csn_conv_run(plan, in + csn_tensor_origin(&plan->in), packed, bias,
                  residual ? residual + csn_tensor_origin(&plan->residual) : NULL,
                  out + csn_tensor_origin(&plan->out), scratch, pool);
-    double time = seconds() - start;
+    double time = clock() - start;
     if (time < best) best = time;
   }
   free(plain), free(packed), free(bias), free(in), free(out), free(residual), free(scratch);
@@ -67,26 +71,22 @@ static void run_shape(const shape *shape, const options *options, double peak, c
   csn_conv_options conv_options = csn_conv_default_options();
   conv_options.threads = options->threads;
   conv_options.algorithm = options->algorithm;
+  conv_options.winograd_limit = options->winograd_limit;
   csn_conv_plan plan;
   if (csn_conv_plan_make(&plan, &conv, &in, &out, shape->residual ? &out : NULL, &conv_options) != CSN_OK) return;
   double time = measure(&plan, pool), rate = 2.0 * (double)plan.macs / time / 1e9;
   const char *format =
-      options->json
-          ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,\"algorithm\":\"%s\","
-            "\"ms\":%.4f,\"gflops\":%.1f,\"share\":%.3f}\n"
-          : "%-9s %4d -> %4d  %dx%1$.0s%4$d /%d  %4d px  %-9s  %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n";
-  if (options->json)
-    printf(format, shape->network, shape->in_channels, shape->out_channels, shape->kernel, shape->stride,
-           shape->in_size, csn_conv_algorithm_name(plan.algorithm), time * 1e3, rate, rate / peak);
-  else
-    printf("%-9s %4d -> %4d  %dx%d /%d  %4d px  %-9s %2dx%-3d %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n", shape->network,
-           shape->in_channels, shape->out_channels, shape->kernel, shape->kernel, shape->stride, shape->in_size,
-           csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, time * 1e3, rate, rate / peak);
+      options->json ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,"
+                      "\"algorithm\":\"%s\",\"tile_chunks\":%d,\"panel_chunks\":%d,\"ms\":%.4f,\"gflops\":%.1f,"
+                      "\"share\":%.3f}\n"
+                    : "%-9s %4d -> %4d  %dx /%d  %4d px  %-9s %3d x %-3d %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n";
+  printf(format, shape->network, shape->in_channels, shape->out_channels, shape->kernel, shape->stride, shape->in_size,
+         csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, time * 1e3, rate, rate / peak);
   fflush(stdout);
 }
 
 int main(int count, char **arguments) {
-  options options = {.threads = csn_cpu_count(), .batch = 1};
+  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 6};
   for (int i = 1; i < count; i++) {
     const char *next = i + 1 < count ? arguments[i + 1] : "";
     if (atoi(arguments[i]) > 0) {
@@ -95,6 +95,9 @@ int main(int count, char **arguments) {
       options.json = 1;
     } else if (strcmp(arguments[i], "batch") == 0) {
       options.batch = atoi(next);
+      i++;
+    } else if (strcmp(arguments[i], "winograd") == 0) {
+      options.winograd_limit = atoi(next);
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
       for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_WINOGRAD6; a++)
@@ -108,6 +111,12 @@ int main(int count, char **arguments) {
   double peak = measure_peak(pool);
   if (!options.json)
     printf("%d threads, %s, fp32 peak %.1f GFLOP/s\n", options.threads, csn_cpu_name(csn_cpu_current()), peak);
+  if (options.network && strcmp(options.network, "whole") == 0) {
+    csn_conv_options conv_options = csn_conv_default_options();
+    conv_options.threads = options.threads;
+    conv_options.winograd_limit = options.winograd_limit;
+    bench_resnet(&conv_options, pool, options.batch, options.batch > 1 ? 10 : 40);
+  }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     if (!options.network || strcmp(options.network, shapes[i].network) == 0) run_shape(&shapes[i], &options, peak, pool);
   csn_pool_destroy(pool);

@@ -27,10 +27,8 @@ int csn_conv_first_block(const csn_conv *conv, int panel_blocks, int panel);
 /// Panels of 32 output channels.
 static inline int csn_conv_panels(const csn_conv *conv) { return (conv->out_channels - 1) / csn_panel + 1; }
 
-/// Bounds as flags for tiles.
-static inline unsigned csn_conv_flags(const csn_conv *conv) {
-  return (conv->lower > -INFINITY ? csn_tile_lower : 0) | (conv->upper < INFINITY ? csn_tile_upper : 0);
-}
+/// The plan's flags for tiles; `out` must be aligned for the output to be streamed.
+unsigned csn_conv_flags(const csn_conv_plan *plan, const float *out);
 
 /// The parts of a plan that each algorithm makes; the common part is filled.
 void csn_direct_plan(csn_conv_plan *plan);

@@ -186,7 +186,7 @@ static void direct_chunk(void *context, int chunk, int worker) {
       .blocks = plan->panel_blocks, .kernel_h = conv->kernel_h, .kernel_w = conv->kernel_w,
       .residual_block = plan->addend.block_stride, .out_block = plan->target.block_stride,
       .lower = conv->lower, .upper = conv->upper,
-      .flags = csn_conv_flags(conv) | (plan->has_residual ? csn_tile_residual : 0),
+      .flags = csn_conv_flags(plan, job->out),
   };
   for (int panel = first_panel; panel < end_panel; panel++) {
     tile.weights = job->weights + panel * panel_weights;

@@ -58,6 +58,21 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   }
 }
 
+unsigned csn_conv_flags(const csn_conv_plan *plan, const float *out) {
+  // Twice what a last-level cache can be expected to hold of it.
+  const int64_t streamed_floats = (64 << 20) / 4;
+  const csn_tensor *tensor = &plan->out;
+  unsigned flags = 0;
+  if (plan->has_residual) flags |= csn_tile_residual;
+  if (plan->conv.lower > -INFINITY) flags |= csn_tile_lower;
+  if (plan->conv.upper < INFINITY) flags |= csn_tile_upper;
+  const uintptr_t alignment = (uintptr_t)out | (uintptr_t)(tensor->row_stride * 4) |
+                              (uintptr_t)(tensor->block_stride * 4) | (uintptr_t)(tensor->image_stride * 4);
+  const int64_t floats = (int64_t)csn_tensor_blocks(tensor) * csn_block * tensor->height * tensor->width;
+  if (alignment % 64 == 0 && floats * tensor->images >= streamed_floats) flags |= csn_tile_stream;
+  return flags;
+}
+
 /// Whether padded input and kernel make `out` places at the given stride.
 static bool spans(int64_t in, int64_t pads, int64_t kernel, int64_t dilation, int64_t stride, int64_t out) {
   int64_t reach = in + pads - ((kernel - 1) * dilation + 1);

@@ -17,6 +17,8 @@ typedef int32_t csn_i16 __attribute__((ext_vector_type(16)));
 
 #define csn_load(pointer) ((csn_v16) * (const csn_v16_unaligned *)(pointer))
 #define csn_store(pointer, value) (*(csn_v16_unaligned *)(pointer) = (value))
+// Past the caches; the address is 64-byte aligned.
+#define csn_stream(pointer, value) __builtin_nontemporal_store((value), (csn_v16 *)(pointer))
 #define csn_splat(scalar) ((csn_v16)(float)(scalar))
 #define csn_zero() csn_splat(0)
 

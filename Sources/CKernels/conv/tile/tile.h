@@ -30,7 +30,13 @@ typedef enum {
   csn_tile_kinds,
 } csn_tile_kind;
 
-enum { csn_tile_residual = 1, csn_tile_lower = 2, csn_tile_upper = 4 };
+enum {
+  csn_tile_residual = 1,
+  csn_tile_lower = 2,
+  csn_tile_upper = 4,
+  /// The output goes past the caches: it is larger than they are.
+  csn_tile_stream = 8,
+};
 
 /// One tile. Strides and offsets count floats.
 typedef struct {

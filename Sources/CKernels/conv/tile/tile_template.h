@@ -54,7 +54,9 @@ CSN_INLINE void prefetch_ends(const int pixels, const int vectors, const csn_til
   CSN_UNROLL for (int v = 0; v < vectors; v++) {
     const float *out = tile->out + (half + v) * tile->out_block;
     const ptrdiff_t *offsets = tile->out_offsets;
-    CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(out + offsets[i], 1, 3);
+    if (!(tile->flags & csn_tile_stream)) {
+      CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(out + offsets[i], 1, 3);
+    }
     if (!(tile->flags & csn_tile_residual)) continue;
     const float *residual = tile->residual + (half + v) * tile->residual_block;
     offsets = tile->residual_offsets;
@@ -77,7 +79,11 @@ CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile
     if (tile->flags & csn_tile_upper) {
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_min(upper, sum[v][i]);
     }
-    CSN_UNROLL for (int i = 0; i < pixels; i++) csn_store(out + tile->out_offsets[i], sum[v][i]);
+    if (tile->flags & csn_tile_stream) {
+      CSN_UNROLL for (int i = 0; i < pixels; i++) csn_stream(out + tile->out_offsets[i], sum[v][i]);
+    } else {
+      CSN_UNROLL for (int i = 0; i < pixels; i++) csn_store(out + tile->out_offsets[i], sum[v][i]);
+    }
   }
 }
 

@@ -95,6 +95,12 @@ static void gather(const csn_tensor *in, const float *plane, int top, int left, 
   }
 }
 
+/// Asks for what a tile adds to its left neighbour.
+static void prefetch_tile(const float *in, ptrdiff_t row_stride, int m) {
+  for (int y = 0; y < m + 2; y++)
+    for (int x = 0; x < m; x++) __builtin_prefetch(in + y * row_stride + x * csn_block, 0, 3);
+}
+
 /// Transforms block `block` of tiles [first, end), counted within the round of `count`.
 static void transform_inputs(const winograd_job *job, float *transformed, int count, int base, int block, int first,
                              int end) {
@@ -110,7 +116,10 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
     float *to = transformed + ((ptrdiff_t)block * count + t) * csn_block;
     if (top >= -in->halo_top && left >= -in->halo_left && top + n <= in->height + in->halo_bottom &&
         left + n <= in->width + in->halo_right) {
-      transform(plane + top * in->row_stride + (ptrdiff_t)left * csn_block, in->row_stride, to, stride);
+      const float *tile = plane + top * in->row_stride + (ptrdiff_t)left * csn_block;
+      // The block after this comes next: its lines should be on their way.
+      if (block + 1 < job->in_blocks) prefetch_tile(tile + in->block_stride, in->row_stride, m);
+      transform(tile, in->row_stride, to, stride);
     } else {
       float tile[8 * 8 * csn_block];
       gather(in, plane, top, left, n, tile);
@@ -154,7 +163,7 @@ static void transform_outputs(const winograd_job *job, const float *products, in
   csn_winograd_target target = {
       .bias = job->bias ? job->bias + block * csn_block : NULL,
       .residual_row = residual->row_stride, .out_row = out->row_stride,
-      .lower = plan->conv.lower, .upper = plan->conv.upper,
+      .lower = plan->conv.lower, .upper = plan->conv.upper, .flags = csn_conv_flags(plan, job->out),
   };
   for (int t = first; t < end; t++) {
     tile_place place = place_of(plan, base + t);

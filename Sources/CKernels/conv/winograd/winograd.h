@@ -27,6 +27,8 @@ typedef struct {
   /// Rows and columns of the tile that exist.
   int height, width;
   float lower, upper;
+  /// As of a csn_tile.
+  unsigned flags;
 } csn_winograd_target;
 
 /// Transforms a tile back, adds bias and residual, applies bounds, and stores.

@@ -15,19 +15,25 @@ CSN_INLINE void output2(const csn_v16 m[4], csn_v16 y[2]) {
   y[1] = (m[1] - m[2]) + m[3];
 }
 
-/// Results at +-point from the even and the odd part.
+/// Results at +-point from the even and the odd part. One product and two sums: processors add beside their multipliers.
 CSN_INLINE void pair(double point, csn_v16 even, csn_v16 odd, csn_v16 r[2]) {
-  r[0] = csn_fma(csn_splat(point), odd, even);
-  r[1] = csn_fma(csn_splat(-point), odd, even);
+  odd *= csn_splat(point);
+  r[0] = even + odd;
+  r[1] = even - odd;
 }
 
-CSN_INLINE void input4(const csn_v16 d[6], csn_v16 r[6]) {
+// The larger input transforms come in parts of their results, few enough for a whole tile's to stay in registers.
+
+CSN_INLINE void input4(const int part, const csn_v16 d[6], csn_v16 r[3]) {
   const double a2 = CSN_WINOGRAD4_A * CSN_WINOGRAD4_A, b2 = CSN_WINOGRAD4_B * CSN_WINOGRAD4_B;
   const csn_v16 sum = csn_splat(-(a2 + b2)), product = csn_splat(a2 * b2);
-  r[0] = csn_fma(product, d[0], csn_fma(sum, d[2], d[4]));
-  pair(CSN_WINOGRAD4_A, csn_fma(csn_splat(-b2), d[2], d[4]), csn_fma(csn_splat(-b2), d[1], d[3]), r + 1);
-  pair(CSN_WINOGRAD4_B, csn_fma(csn_splat(-a2), d[2], d[4]), csn_fma(csn_splat(-a2), d[1], d[3]), r + 3);
-  r[5] = csn_fma(product, d[1], csn_fma(sum, d[3], d[5]));
+  if (part == 0) {
+    r[0] = csn_fma(product, d[0], csn_fma(sum, d[2], d[4]));
+    pair(CSN_WINOGRAD4_A, csn_fma(csn_splat(-b2), d[2], d[4]), csn_fma(csn_splat(-b2), d[1], d[3]), r + 1);
+  } else {
+    pair(CSN_WINOGRAD4_B, csn_fma(csn_splat(-a2), d[2], d[4]), csn_fma(csn_splat(-a2), d[1], d[3]), r);
+    r[2] = csn_fma(product, d[1], csn_fma(sum, d[3], d[5]));
+  }
 }
 
 CSN_INLINE void output4(const csn_v16 m[6], csn_v16 y[4]) {
@@ -39,19 +45,25 @@ CSN_INLINE void output4(const csn_v16 m[6], csn_v16 y[4]) {
   y[3] = csn_fma(csn_splat(b * b * b), odd_b, csn_fma(csn_splat(a * a * a), odd_a, m[5]));
 }
 
-CSN_INLINE void input6(const csn_v16 d[8], csn_v16 r[8]) {
+/// x^6 - (p + q) x^4 + p q x^2 without its factor x^2 or x: the even or odd part of the points whose squares are not p, q.
+CSN_INLINE csn_v16 quartic(double p, double q, csn_v16 low, csn_v16 middle, csn_v16 high) {
+  return csn_fma(csn_splat(p * q), low, csn_fma(csn_splat(-(p + q)), middle, high));
+}
+
+CSN_INLINE void input6(const int part, const csn_v16 d[8], csn_v16 r[3]) {
   const double a2 = CSN_WINOGRAD6_A * CSN_WINOGRAD6_A, b2 = CSN_WINOGRAD6_B * CSN_WINOGRAD6_B,
                c2 = CSN_WINOGRAD6_C * CSN_WINOGRAD6_C;
-  const csn_v16 s1 = csn_splat(-(a2 + b2 + c2)), s2 = csn_splat(a2 * b2 + b2 * c2 + a2 * c2), s3 = csn_splat(-a2 * b2 * c2);
-  r[0] = csn_fma(s3, d[0], csn_fma(s2, d[2], csn_fma(s1, d[4], d[6])));
-  r[7] = csn_fma(s3, d[1], csn_fma(s2, d[3], csn_fma(s1, d[5], d[7])));
-#define PAIR(point, first, second, at)                                                                              \
-  pair(point, csn_fma(csn_splat((first) * (second)), d[2], csn_fma(csn_splat(-((first) + (second))), d[4], d[6])),  \
-       csn_fma(csn_splat((first) * (second)), d[1], csn_fma(csn_splat(-((first) + (second))), d[3], d[5])), r + at)
-  PAIR(CSN_WINOGRAD6_A, b2, c2, 1);
-  PAIR(CSN_WINOGRAD6_B, a2, c2, 3);
-  PAIR(CSN_WINOGRAD6_C, a2, b2, 5);
-#undef PAIR
+  const csn_v16 s1 = csn_splat(-(a2 + b2 + c2)), s2 = csn_splat(a2 * b2 + b2 * c2 + a2 * c2),
+                s3 = csn_splat(-a2 * b2 * c2);
+  if (part == 0) {
+    r[0] = csn_fma(s3, d[0], csn_fma(s2, d[2], csn_fma(s1, d[4], d[6])));
+    pair(CSN_WINOGRAD6_A, quartic(b2, c2, d[2], d[4], d[6]), quartic(b2, c2, d[1], d[3], d[5]), r + 1);
+  } else if (part == 1) {
+    pair(CSN_WINOGRAD6_B, quartic(a2, c2, d[2], d[4], d[6]), quartic(a2, c2, d[1], d[3], d[5]), r);
+  } else {
+    pair(CSN_WINOGRAD6_C, quartic(a2, b2, d[2], d[4], d[6]), quartic(a2, b2, d[1], d[3], d[5]), r);
+    r[2] = csn_fma(s3, d[1], csn_fma(s2, d[3], csn_fma(s1, d[5], d[7])));
+  }
 }
 
 CSN_INLINE void output6(const csn_v16 m[8], csn_v16 y[6]) {
@@ -70,8 +82,14 @@ CSN_INLINE void output6(const csn_v16 m[8], csn_v16 y[6]) {
 #undef ODD
 }
 
-CSN_INLINE void input_line(const int n, const csn_v16 *d, csn_v16 *r) {
-  n == 4 ? input2(d, r) : n == 6 ? input4(d, r) : input6(d, r);
+/// Part `part` of a line's transform, into r.
+CSN_INLINE void input_part(const int n, const int part, const csn_v16 *d, csn_v16 *r) {
+  n == 4 ? input2(d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
+}
+
+/// The first result of a part; of the part after the last, n.
+CSN_INLINE int part_start(const int n, const int part) {
+  return n == 4 ? 4 * part : n == 6 ? 3 * part : (const int[]){0, 3, 5, 8}[part];
 }
 
 CSN_INLINE void output_line(const int n, const csn_v16 *m, csn_v16 *y) {
@@ -79,17 +97,22 @@ CSN_INLINE void output_line(const int n, const csn_v16 *m, csn_v16 *y) {
 }
 
 CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {
-  csn_v16 columns[8][8];
-  CSN_UNROLL for (int x = 0; x < n; x++) {
-    csn_v16 line[8], result[8];
-    CSN_UNROLL for (int y = 0; y < n; y++) line[y] = csn_load(in + y * row_stride + x * csn_block);
-    input_line(n, line, result);
-    CSN_UNROLL for (int y = 0; y < n; y++) columns[y][x] = result[y];
-  }
-  CSN_UNROLL for (int y = 0; y < n; y++) {
-    csn_v16 result[8];
-    input_line(n, columns[y], result);
-    CSN_UNROLL for (int x = 0; x < n; x++) csn_store(out + (y * n + x) * stride, result[x]);
+  const int parts = n / 2 - 1;
+  CSN_UNROLL for (int part = 0; part < parts; part++) {
+    const int first = part_start(n, part), rows = part_start(n, part + 1) - first;
+    csn_v16 columns[4][8];
+    CSN_UNROLL for (int x = 0; x < n; x++) {
+      csn_v16 line[8], result[4];
+      CSN_UNROLL for (int y = 0; y < n; y++) line[y] = csn_load(in + y * row_stride + x * csn_block);
+      input_part(n, part, line, result);
+      CSN_UNROLL for (int y = 0; y < rows; y++) columns[y][x] = result[y];
+    }
+    CSN_UNROLL for (int y = 0; y < rows; y++) {
+      csn_v16 result[8];
+      CSN_UNROLL for (int across = 0; across < parts; across++)
+          input_part(n, across, columns[y], result + part_start(n, across));
+      CSN_UNROLL for (int x = 0; x < n; x++) csn_store(out + ((first + y) * n + x) * stride, result[x]);
+    }
   }
 }
 
@@ -97,12 +120,30 @@ CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stri
 CSN_INLINE void store_row(const int m, const csn_winograd_target *target, int y, csn_v16 bias, csn_v16 *row) {
   const csn_v16 lower = csn_splat(target->lower), upper = csn_splat(target->upper);
   float *out = target->out + y * target->out_row;
-  const float *residual = target->residual ? target->residual + y * target->residual_row : NULL;
-  CSN_UNROLL for (int x = 0; x < m; x++) {
-    if (x >= target->width) break;
-    csn_v16 value = row[x] + bias;
-    if (residual) value += csn_load(residual + x * csn_block);
-    csn_store(out + x * csn_block, csn_min(upper, csn_max(lower, value)));
+  CSN_UNROLL for (int x = 0; x < m; x++) row[x] += bias;
+  if (target->flags & csn_tile_residual) {
+    const float *residual = target->residual + y * target->residual_row;
+    // Columns that don't exist may lie outside the residual's memory.
+    CSN_UNROLL for (int x = 0; x < m; x++) {
+      if (x < target->width) row[x] += csn_load(residual + x * csn_block);
+    }
+  }
+  if (target->flags & csn_tile_lower) {
+    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_max(lower, row[x]);
+  }
+  if (target->flags & csn_tile_upper) {
+    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_min(upper, row[x]);
+  }
+  if (target->flags & csn_tile_stream) {
+    CSN_UNROLL for (int x = 0; x < m; x++) {
+      if (x < target->width) csn_stream(out + x * csn_block, row[x]);
+    }
+  } else if (target->width == m) {
+    CSN_UNROLL for (int x = 0; x < m; x++) csn_store(out + x * csn_block, row[x]);
+  } else {
+    CSN_UNROLL for (int x = 0; x < m; x++) {
+      if (x < target->width) csn_store(out + x * csn_block, row[x]);
+    }
   }
 }
 
