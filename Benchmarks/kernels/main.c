@@ -1,6 +1,6 @@
 // Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
 // machine's measured peak, and what was picked.
-//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [json]
+//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [json]
 // `whole` runs ResNet50 from end to end.
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 
 typedef struct {
   int threads, batch, json, winograd_limit;
+  bool bf16;
   const char *network;
   csn_conv_algorithm algorithm;
 } options;
@@ -72,6 +73,7 @@ static void run_shape(const shape *shape, const options *options, double peak, c
   conv_options.threads = options->threads;
   conv_options.algorithm = options->algorithm;
   conv_options.winograd_limit = options->winograd_limit;
+  conv_options.allow_bf16 = options->bf16;
   csn_conv_plan plan;
   if (csn_conv_plan_make(&plan, &conv, &in, &out, shape->residual ? &out : NULL, &conv_options) != CSN_OK) return;
   double time = measure(&plan, pool), rate = 2.0 * (double)plan.macs / time / 1e9;
@@ -96,11 +98,13 @@ int main(int count, char **arguments) {
     } else if (strcmp(arguments[i], "batch") == 0) {
       options.batch = atoi(next);
       i++;
+    } else if (strcmp(arguments[i], "bf16") == 0) {
+      options.bf16 = true;
     } else if (strcmp(arguments[i], "winograd") == 0) {
       options.winograd_limit = atoi(next);
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
-      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_WINOGRAD6; a++)
+      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_BF16; a++)
         if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0) options.algorithm = (csn_conv_algorithm)a;
       i++;
     } else if (strcmp(arguments[i], "all") != 0) {
@@ -115,6 +119,7 @@ int main(int count, char **arguments) {
     csn_conv_options conv_options = csn_conv_default_options();
     conv_options.threads = options.threads;
     conv_options.winograd_limit = options.winograd_limit;
+    conv_options.allow_bf16 = options.bf16;
     bench_resnet(&conv_options, pool, options.batch, options.batch > 1 ? 10 : 40);
   }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

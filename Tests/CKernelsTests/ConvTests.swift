@@ -138,6 +138,12 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
   return result
 }
 
+/// The nearest number with eight significant bits.
+func roundedToBF16(_ value: Float) -> Float {
+  let bits = value.bitPattern
+  return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+}
+
 /// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms' magnitudes.
 func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
   var numbers = Numbers(seed: UInt64(test.inChannels * 31 + test.size.0))
@@ -146,8 +152,10 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   let w = numbers.array(test.weightCount)
   let b = numbers.array(test.outChannels)
   let r = numbers.array(test.images * test.outChannels * oh * ow)
-  let expected = test.reference(x, w, b, r)
-  for level in availableLevels {
+  let bf16 = test.algorithm == CSN_CONV_BF16
+  let expected =
+    bf16 ? test.reference(x.map(roundedToBF16), w.map(roundedToBF16), b, r) : test.reference(x, w, b, r)
+  for level in availableLevels where !bf16 || csn_cpu_level_has_bf16(level) {
     var first: [Float]?
     for threads in [1, 2, 3] {
       let result = run(test, level: level, threads: threads, x: x, w: w, b: b, r: r)
@@ -281,6 +289,32 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD6
     check(test, tolerance: 6e-6)
+  }
+
+  static let bf16Cases: [ConvCase] =
+    (pointwiseCases + directCases).map { test in
+      var test = test
+      test.algorithm = CSN_CONV_BF16
+      return test
+    } + [
+      // Weights too large for chunks that take all panels.
+      ConvCase(inChannels: 512, outChannels: 512, size: (3, 5), algorithm: CSN_CONV_BF16)
+    ]
+
+  @Test(arguments: bf16Cases) func bf16(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  @Test func bf16IsRefusedWhereTheProcessorHasNone() {
+    var plan = csn_conv_plan()
+    var conv = csn_conv_make(32, 32, 1, 1)
+    var shape = tensor(1, 32, (4, 4))
+    var options = csn_conv_default_options()
+    options.level = CSN_CPU_PORTABLE
+    options.algorithm = CSN_CONV_BF16
+    #expect(csn_conv_plan_make(&plan, &conv, &shape, &shape, nil, &options) == CSN_UNSUPPORTED)
+    options.algorithm = CSN_CONV_AUTO
+    options.allow_bf16 = true
+    #expect(csn_conv_plan_make(&plan, &conv, &shape, &shape, nil, &options) == CSN_OK)
+    #expect(plan.algorithm == CSN_CONV_DIRECT)
   }
 
   @Test(arguments: pointwiseCases + directCases + groupedCases) func packingIsReversible(_ test: ConvCase) {

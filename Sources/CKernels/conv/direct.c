@@ -1,4 +1,5 @@
 // Direct convolution: tiles of output pixels times panels of output channels.
+#include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
 enum {
@@ -35,6 +36,13 @@ static void stage_input(csn_conv_plan *plan) {
   int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h, conv->pad_top);
   int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w, conv->pad_left);
   plan->source = *in;
+  if (plan->algorithm == CSN_CONV_BF16) {
+    // Pairs, always in scratch.
+    plan->staged = true;
+    plan->source = csn_tensor_make(CSN_BLOCKED, in->images, plan->panel_blocks * csn_block, in->height, in->width,
+                                   conv->pad_top, conv->pad_left, (int32_t)bottom, (int32_t)right);
+    return;
+  }
   plan->staged = in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
                  in->halo_right < right;
   if (plan->staged)
@@ -73,6 +81,22 @@ static void cut_chunks(csn_conv_plan *plan) {
   plan->panel_chunks = (int32_t)panel_chunks;
 }
 
+/// A pointwise bf16 convolution whose chunks each take all panels: every chunk rounds just the pixels that it uses.
+static void plan_gathering(csn_conv_plan *plan) {
+  const csn_conv *conv = &plan->conv;
+  if (plan->algorithm != CSN_CONV_BF16 || conv->kernel_h * conv->kernel_w != 1 || plan->scattered ||
+      plan->panel_chunks != 1 || conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right)
+    return;
+  plan->gathered = true;
+  plan->staged = false;
+  plan->source = plan->in;
+  if (plan->target.height != plan->out.height) flatten(&plan->source);
+  const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
+  plan->worker_scratch =
+      (size_t)(chunk_tiles * csn_tile_max_pixels * csn_block * plan->panel_blocks) * sizeof(float);
+  plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
+}
+
 void csn_direct_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
@@ -80,7 +104,8 @@ void csn_direct_plan(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   bool pointwise = conv->kernel_h * conv->kernel_w == 1 && conv->stride_h * conv->stride_w == 1 &&
                    plan->out.height == plan->in.height && plan->out.width == plan->in.width;
-  if (pointwise && plan->in.layout == CSN_BLOCKED && is_dense(&plan->source) && is_dense(&plan->target) &&
+  if (pointwise && plan->in.layout == CSN_BLOCKED && is_dense(&plan->in) && is_dense(&plan->source) &&
+      is_dense(&plan->target) &&
       (!plan->has_residual || is_dense(&plan->addend)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
     flatten(&plan->source);
@@ -89,6 +114,7 @@ void csn_direct_plan(csn_conv_plan *plan) {
   }
   cut_tiles(plan);
   cut_chunks(plan);
+  if (plan->tiles > 0) plan_gathering(plan);
   if (plan->staged) plan->scratch_bytes = csn_tensor_count(&plan->source) * sizeof(float);
   if (plan->staged && plan->scratch_bytes == 0) plan->tiles = 0;
 }
@@ -97,6 +123,7 @@ typedef struct {
   const csn_conv_plan *plan;
   const float *in, *weights, *bias, *residual;
   float *out;
+  char *scratch;
 } direct_job;
 
 /// Offsets of scattered pixels; one tile's.
@@ -140,15 +167,45 @@ static int locate_in_row(const csn_conv_plan *plan, int index, ptrdiff_t pixel, 
   return end - first;
 }
 
-static void run_direct_tile(const direct_job *job, csn_tile *tile, const csn_tile_kernels *kernels, csn_tile_kind kind,
-                            int index, int panel) {
+/// Rounds the input pixels of tiles [first, end) to pairs: [block][pixel][16].
+static void gather_pairs(const direct_job *job, int first, int end, int pixels, float *pairs) {
+#if defined(__x86_64__)
+  const csn_conv_plan *plan = job->plan;
+  const csn_tensor *in = &plan->in;
+  const int blocks = csn_tensor_blocks(in);
+  for (int index = first; index < end; index++) {
+    tile_offsets offsets;
+    const int count = locate_in_row(plan, index, csn_block, &offsets);
+    for (int block = 0; block < blocks; block += 2) {
+      const float *low = job->in + offsets.in[0] + block * in->block_stride;
+      csn_bf16_pair(low, block + 1 < blocks ? low + in->block_stride : NULL,
+                    (ptrdiff_t)plan->conv.stride_w * csn_block, pairs + (ptrdiff_t)block / 2 * pixels * csn_block, count);
+    }
+    pairs += (ptrdiff_t)count * csn_block;
+  }
+#endif
+}
+
+/// The pixels of tiles [first, end) inside rows.
+static int count_pixels(const csn_conv_plan *plan, int first, int end) {
+  int pixels = 0;
+  for (int index = first; index < end; index++) {
+    tile_offsets offsets;
+    pixels += locate_in_row(plan, index, csn_block, &offsets);
+  }
+  return pixels;
+}
+
+/// Runs one tile of one panel; returns its pixels.
+static int run_direct_tile(const direct_job *job, csn_tile *tile, const csn_tile_kernels *kernels, csn_tile_kind kind,
+                           int index, int panel) {
   const csn_conv_plan *plan = job->plan;
   const ptrdiff_t pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block;
   const int first_block =
       plan->source.layout == CSN_PLANAR ? 0 : csn_conv_first_block(&plan->conv, plan->panel_blocks, panel);
   tile_offsets offsets;
   int pixels;
-  tile->in = job->in + first_block * plan->source.block_stride;
+  if (!plan->gathered) tile->in = job->in + first_block * plan->source.block_stride;
   tile->out = job->out + 2 * panel * plan->target.block_stride;
   if (plan->has_residual) tile->residual = job->residual + 2 * panel * plan->addend.block_stride;
   if (plan->scattered) {
@@ -158,21 +215,28 @@ static void run_direct_tile(const direct_job *job, csn_tile *tile, const csn_til
     tile->residual_offsets = offsets.residual;
   } else {
     pixels = locate_in_row(plan, index, pixel, &offsets);
-    tile->in += offsets.in[0];
+    if (!plan->gathered) tile->in += offsets.in[0];
     tile->out += offsets.out[0];
     tile->out_offsets = tile->residual_offsets = csn_dense_offsets;
     if (plan->has_residual) tile->residual += offsets.residual[0];
   }
   const int blocks = csn_tensor_blocks(&plan->target) - 2 * panel;
   kernels->run[kind][blocks > 1][pixels - 1](tile);
+  return pixels;
+}
+
+static const csn_tile_kernels *kernels_of(const csn_conv_plan *plan) {
+#if defined(__x86_64__)
+  if (plan->algorithm == CSN_CONV_BF16) return &csn_tile_kernels_bf16;
+#endif
+  return csn_tile_kernels_for(plan->level);
 }
 
 static void direct_chunk(void *context, int chunk, int worker) {
-  (void)worker;
   const direct_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
-  const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
+  const csn_tile_kernels *kernels = kernels_of(plan);
   const bool planar = plan->source.layout == CSN_PLANAR;
   const int tile_chunk = chunk % plan->tile_chunks, panel_chunk = chunk / plan->tile_chunks;
   const int first_tile = (int)((int64_t)plan->tiles * tile_chunk / plan->tile_chunks);
@@ -181,7 +245,7 @@ static void direct_chunk(void *context, int chunk, int worker) {
   const int end_panel = (int)((int64_t)plan->panels * (panel_chunk + 1) / plan->panel_chunks);
   const ptrdiff_t taps = (ptrdiff_t)conv->kernel_h * conv->kernel_w;
   const ptrdiff_t panel_weights = plan->panel_blocks * taps * csn_panel * (planar ? 1 : csn_block);
-  const csn_tile_kind kind = tile_kind(plan);
+  const csn_tile_kind kind = plan->gathered ? csn_tile_dense : tile_kind(plan);
   csn_tile tile = {
       .in_block = plan->source.block_stride,
       .in_row = plan->source.row_stride * conv->dilation_h,
@@ -191,23 +255,45 @@ static void direct_chunk(void *context, int chunk, int worker) {
       .lower = conv->lower, .upper = conv->upper,
       .flags = csn_conv_flags(plan, job->out),
   };
+  float *pairs = NULL;
+  if (plan->gathered) {
+    pairs = (float *)(job->scratch + (size_t)worker * plan->worker_scratch);
+    const int pixels = count_pixels(plan, first_tile, end_tile);
+    gather_pairs(job, first_tile, end_tile, pixels, pairs);
+    tile.in_block = (ptrdiff_t)pixels * csn_block;
+  }
   for (int panel = first_panel; panel < end_panel; panel++) {
+    tile.in = pairs;
     tile.weights = job->weights + panel * panel_weights;
     tile.bias = job->bias ? job->bias + panel * csn_panel : NULL;
-    for (int index = first_tile; index < end_tile; index++) run_direct_tile(job, &tile, kernels, kind, index, panel);
+    for (int index = first_tile; index < end_tile; index++) {
+      int pixels = run_direct_tile(job, &tile, kernels, kind, index, panel);
+      if (plan->gathered) tile.in += (ptrdiff_t)pixels * csn_block;
+    }
   }
+}
+
+/// Copies the input to scratch, framed by zeros.
+static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_pool *pool) {
+#if defined(__x86_64__)
+  if (plan->algorithm == CSN_CONV_BF16) {
+    csn_bf16_stage(plan, in, copy, pool);
+    return;
+  }
+#endif
+  csn_clear_halo(&plan->source, copy, pool);
+  csn_reorder(&plan->in, in, &plan->source, copy, pool);
 }
 
 void csn_direct_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                     const float *residual, float *out, void *scratch, csn_pool *pool) {
   if (plan->staged) {
     float *copy = (float *)scratch + csn_tensor_origin(&plan->source);
-    csn_clear_halo(&plan->source, copy, pool);
-    csn_reorder(&plan->in, in, &plan->source, copy, pool);
+    stage(plan, in, copy, pool);
     in = copy;
   }
   const ptrdiff_t pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block;
   in -= plan->conv.pad_top * plan->source.row_stride + plan->conv.pad_left * pixel;
-  direct_job job = {plan, in, weights, bias, residual, out};
+  direct_job job = {plan, in, weights, bias, residual, out, scratch};
   csn_pool_run(pool, direct_chunk, &job, plan->tile_chunks * plan->panel_chunks);
 }

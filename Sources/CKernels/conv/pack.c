@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
 // Grouped convolution runs as an ordinary one whose panels each read only the input blocks that their groups lie in, with zeros
@@ -44,6 +45,8 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
   }
   if (algorithm == CSN_CONV_PLANAR)
     per_panel = conv->in_channels * taps;
+  else if (algorithm == CSN_CONV_BF16)
+    per_panel = (int64_t)csn_bf16_blocks(conv) * csn_block * taps;
   else
     per_panel = (int64_t)csn_conv_panel_blocks(conv) * csn_block * (m ? (m + 2) * (m + 2) : taps);
   int64_t count;
@@ -61,7 +64,7 @@ static ptrdiff_t original(const csn_conv *conv, int out, int in, int tap) {
   return ((ptrdiff_t)out * in_group + channel) * conv->kernel_h * conv->kernel_w + tap;
 }
 
-/// Calls for every place of the packed weights, in order, with the place of the original (or -1).
+/// A move of weights between the original order and a packed one, in either direction.
 typedef struct {
   const float *from;
   float *to;
@@ -123,6 +126,11 @@ csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, con
   if (csn_winograd_outputs(algorithm)) {
     if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
     csn_winograd_pack(algorithm, conv, weights, packed);
+    return CSN_OK;
+  }
+  if (algorithm == CSN_CONV_BF16) {
+    if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+    csn_bf16_pack(conv, weights, packed);
     return CSN_OK;
   }
   return transfer_weights(algorithm, conv, &(transfer){weights, packed, false});

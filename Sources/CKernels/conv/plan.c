@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
 enum { max_attribute = 1 << 20, max_threads = 256 };
@@ -19,7 +20,7 @@ csn_conv_options csn_conv_default_options(void) {
 
 const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
   static const char *const names[] = {"auto",      "direct",    "planar",   "depthwise",
-                                      "winograd2", "winograd4", "winograd6"};
+                                      "winograd2", "winograd4", "winograd6", "bf16"};
   return (unsigned)algorithm < sizeof names / sizeof *names ? names[algorithm] : "unknown";
 }
 
@@ -48,6 +49,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   switch (algorithm) {
     case CSN_CONV_DIRECT: return true;
     case CSN_CONV_PLANAR: return conv->groups == 1;
+    case CSN_CONV_BF16: return conv->groups == 1;
     case CSN_CONV_DEPTHWISE: return conv->groups == conv->in_channels && conv->groups == conv->out_channels;
     case CSN_CONV_WINOGRAD2:
     case CSN_CONV_WINOGRAD4:
@@ -104,6 +106,7 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (algorithm == CSN_CONV_AUTO) algorithm = csn_conv_select(conv, in, out, options);
   if (!csn_conv_serves(algorithm, conv) || (algorithm == CSN_CONV_PLANAR) != (in->layout == CSN_PLANAR))
     return CSN_UNSUPPORTED;
+  if (algorithm == CSN_CONV_BF16 && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
   plan->conv = *conv;
   plan->in = *in;
   plan->out = *out;
@@ -115,7 +118,9 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   plan->weight_count = csn_conv_weight_count(algorithm, conv);
   if (plan->weight_count == 0) return CSN_INVALID;
   plan->panels = csn_conv_panels(conv);
-  plan->panel_blocks = algorithm == CSN_CONV_PLANAR ? conv->in_channels : csn_conv_panel_blocks(conv);
+  plan->panel_blocks = algorithm == CSN_CONV_PLANAR ? conv->in_channels
+                       : algorithm == CSN_CONV_BF16 ? csn_bf16_blocks(conv)
+                                                    : csn_conv_panel_blocks(conv);
   plan->bias_count = (size_t)plan->panels * csn_panel;
   int64_t outputs = (int64_t)out->images * out->height * out->width;
   int64_t products = (int64_t)(conv->in_channels / conv->groups) * conv->kernel_h * conv->kernel_w;

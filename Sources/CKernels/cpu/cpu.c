@@ -52,13 +52,16 @@ csn_cpu_level csn_cpu_force(csn_cpu_level level) {
   return level;
 }
 
-bool csn_cpu_has_bf16(void) {
+bool csn_cpu_level_has_bf16(csn_cpu_level level) {
 #if defined(__x86_64__)
-  return csn_cpu_current() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
+  return level == CSN_CPU_AVX512 && csn_cpu_detected() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
 #else
+  (void)level;
   return false;
 #endif
 }
+
+bool csn_cpu_has_bf16(void) { return csn_cpu_level_has_bf16(csn_cpu_current()); }
 
 bool csn_cpu_has_vnni(void) {
 #if defined(__x86_64__)

@@ -20,6 +20,7 @@
 //   first. Winograd and depthwise convolution need no halo.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
+// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN.
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"
@@ -51,6 +52,8 @@ typedef enum {
   CSN_CONV_WINOGRAD2 = 4,
   CSN_CONV_WINOGRAD4 = 5,
   CSN_CONV_WINOGRAD6 = 6,
+  /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay fp32.
+  CSN_CONV_BF16 = 7,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.
@@ -59,6 +62,8 @@ typedef struct {
   csn_conv_algorithm algorithm;
   /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 6 (default), 4, 2, or 0 for none.
   int32_t winograd_limit;
+  /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false.
+  bool allow_bf16;
   csn_cpu_level level;
   /// Threads of the pool that will run it; the scratch serves so many.
   int32_t threads;
@@ -81,7 +86,7 @@ typedef struct {
 
   // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
   csn_tensor source, target, addend;
-  bool staged, scattered;
+  bool staged, scattered, gathered;
   int32_t tiles, tiles_per_row, panels, panel_blocks;
   int32_t tile_chunks, panel_chunks;
   size_t worker_scratch;
@@ -111,10 +116,11 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
 size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
-/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][in/16][16][32].
+/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][in/16][16][32]; bf16:
+/// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32.
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
 
-/// The reverse of csn_conv_pack, exact, for all but the Winograd algorithms.
+/// The reverse of csn_conv_pack, exact, for all but the Winograd and bf16 algorithms.
 csn_status csn_conv_unpack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *packed, float *weights);
 
 /// Runs a plan. `bias` may be NULL; `residual` is there if the plan has one.

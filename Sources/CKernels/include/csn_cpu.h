@@ -32,6 +32,9 @@ const char *csn_cpu_name(csn_cpu_level level);
 /// Whether bf16 dot products (AVX512-BF16) are there and the current level allows them.
 bool csn_cpu_has_bf16(void);
 
+/// Whether kernels of `level` may use bf16 dot products on this processor.
+bool csn_cpu_level_has_bf16(csn_cpu_level level);
+
 /// Whether int8 dot products (AVX512-VNNI) are there and the current level allows them.
 bool csn_cpu_has_vnni(void);
 

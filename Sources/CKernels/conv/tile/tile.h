@@ -65,8 +65,7 @@ typedef void (*csn_tile_function)(const csn_tile *tile);
 typedef struct {
   /// Pixels of a full tile.
   int pixels;
-  /// By kind, output blocks of the panel (1 or 2) less one, pixels less one. Strided kinds (dense, strided2, planar1, planar2) exist
-  /// where not NULL; scattered kinds exist for every number of pixels.
+  /// By kind, output blocks of the panel (1 or 2) less one, pixels less one.
   csn_tile_function run[csn_tile_kinds][2][csn_tile_max_pixels];
 } csn_tile_kernels;
 

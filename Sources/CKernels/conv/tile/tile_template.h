@@ -1,6 +1,11 @@
 // The tile kernels of one variant; see tile.h. The including file has set the target, CSN_TILE_PIXELS (at most 14) and
-// CSN_TILE_VECTORS: how many of a panel's two 16-channel halves the registers hold at once.
+// CSN_TILE_VECTORS: how many of a panel's two 16-channel halves the registers hold at once. It may set CSN_TILE_MULTIPLY_ADD,
+// for other products than fp32's, and CSN_TILE_BLOCKED_ONLY.
 #include "conv/tile/tile.h"
+
+#ifndef CSN_TILE_MULTIPLY_ADD
+#define CSN_TILE_MULTIPLY_ADD(x, w, sum) csn_fma(x, w, sum)
+#endif
 
 typedef csn_v16 accumulators[CSN_TILE_VECTORS][CSN_TILE_PIXELS];
 
@@ -22,8 +27,8 @@ CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors,
   if (vectors > 1) second = csn_load(weights + 16);
   CSN_UNROLL for (int i = 0; i < pixels; i++) {
     csn_v16 x = csn_splat(in[pixel_offset(kind, tile, i)]);
-    sum[0][i] = csn_fma(x, first, sum[0][i]);
-    if (vectors > 1) sum[CSN_TILE_VECTORS - 1][i] = csn_fma(x, second, sum[CSN_TILE_VECTORS - 1][i]);
+    sum[0][i] = CSN_TILE_MULTIPLY_ADD(x, first, sum[0][i]);
+    if (vectors > 1) sum[CSN_TILE_VECTORS - 1][i] = CSN_TILE_MULTIPLY_ADD(x, second, sum[CSN_TILE_VECTORS - 1][i]);
   }
 }
 
@@ -119,9 +124,11 @@ CSN_INLINE void run_tile(const int kind, const int pixels, const int halves, con
 EVERY(TILE, dense)
 EVERY(TILE, strided2)
 EVERY(TILE, scattered)
+#ifndef CSN_TILE_BLOCKED_ONLY
 EVERY(TILE, planar1)
 EVERY(TILE, planar2)
 EVERY(TILE, planar_scattered)
+#endif
 
 #define ENTRY_1(kind, pixels) kind##_1_##pixels,
 #define ENTRY_2(kind, pixels) kind##_2_##pixels,
@@ -129,5 +136,15 @@ EVERY(TILE, planar_scattered)
 
 const csn_tile_kernels CSN_NAME(csn_tile_kernels) = {
     .pixels = CSN_TILE_PIXELS,
-    .run = {KIND(dense), KIND(strided2), KIND(scattered), KIND(planar1), KIND(planar2), KIND(planar_scattered)},
+    .run =
+        {
+            KIND(dense),
+            KIND(strided2),
+            KIND(scattered),
+#ifndef CSN_TILE_BLOCKED_ONLY
+            KIND(planar1),
+            KIND(planar2),
+            KIND(planar_scattered),
+#endif
+        },
 };
