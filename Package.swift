@@ -62,7 +62,9 @@ let package = Package(
     .testTarget(
       name: "ImageFilesTests", dependencies: ["ImageFiles", "TestSupport"], exclude: ["decode_png.py"]),
     .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "TestSupport"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"]),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
+      exclude: ["Snapshots"]),
     .testTarget(name: "ConformanceTests", dependencies: ["GraphRuntime", "TensorFiles", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
