@@ -32,7 +32,7 @@ fuzz: packages ## Feed mutated files to the readers for a minute (FUZZ_SECONDS).
 	CSN_FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(SWIFT_TEST) --filter Fuzz
 
 sanitize: packages ## Run the tests under the address and undefined-behaviour sanitizers, then under the thread sanitizer.
-	swift test --sanitize=address --sanitize=undefined --scratch-path .build-asan
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp swift test --sanitize=address --sanitize=undefined --scratch-path .build-asan
 	swift test --sanitize=thread --scratch-path .build-tsan
 
 bench: build .venv ## Measure kernels and models, rivals in the same run.

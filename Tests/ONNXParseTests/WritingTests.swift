@@ -33,6 +33,17 @@ import Testing
     #expect(try Model(contentsOf: path).graph?.initializers[1].elementBytes().count == 12)
   }
 
+  @Test func weightsMoveOutWhereTheModelWouldBeTooLarge() throws {
+    var model = Samples.linear
+    model.graph?.initializers.append(Samples.floats("large", [1024], Array(repeating: 1, count: 1024)))
+    try model.write(to: folder.file("small.onnx"), externalData: .automatic, inlineLimit: 1 << 20)
+    #expect(folder.contents == ["small.onnx"])
+    try model.write(to: folder.file("large.onnx"), externalData: .automatic, inlineLimit: 1 << 10)
+    #expect(folder.contents == ["large.onnx", "large.onnx.data", "small.onnx"])
+    let large = try Model(contentsOf: folder.file("large.onnx")).graph?.initializers[2]
+    #expect(try large?.elementBytes() == model.graph?.initializers[2].elementBytes())
+  }
+
   @Test(arguments: ["", "..", "a/b", "/tmp/x", "linear.onnx"])
   func aDataFileThatIsNotBesideTheModelIsRefused(name: String) {
     expectError(.externalData) {

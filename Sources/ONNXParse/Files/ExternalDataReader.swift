@@ -27,11 +27,12 @@ final class ExternalDataReader {
   /// Follows locations inside `directory`.
   init(directory: String) { openRoots = { [try Root(directory)] } }
 
-  /// Follows locations inside the folder of the model at `path`.
-  init(modelAt path: String) {
+  /// Follows locations inside the folder of the open file `model`.
+  init(beside model: OpenFile) {
     openRoots = {
-      let root = try Root(path.parentFolder)
-      let target = try OpenFile(path, OpenFile.pathOnly).resolvedPath().parentFolder
+      let root = try Root(model.path.parentFolder)
+      // A pipe lies in no folder.
+      let target = try model.resolvedPath().parentFolder
       return target.hasPrefix("/") && target != root.path ? [root, try Root(target)] : [root]
     }
   }

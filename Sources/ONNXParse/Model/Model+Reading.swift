@@ -1,4 +1,5 @@
 import CProtobuf
+import Glibc
 
 extension Model {
   /// Reads the model at `path`. The file is mapped, tensors keep their data in the mapping, and external data is
@@ -6,13 +7,7 @@ extension Model {
   /// - Throws: `FileError` where the file can't be read, `ONNXError` where it is not an ONNX model or its external data
   ///   can't be followed.
   public init(contentsOf path: String) throws {
-    do {
-      let bytes = try ByteRegion(contentsOf: path)
-      self = try MessageDecoder.decode(
-        bytes, as: csn_model_descriptor(), externalData: ExternalDataReader(modelAt: path))
-    } catch let error as ONNXError {
-      throw error.inFile(path)
-    }
+    self = try .read(path, as: csn_model_descriptor())
   }
 
   /// Reads a model from `bytes`, in which tensors keep their data; external data is looked up in `directory`, and left
@@ -58,8 +53,9 @@ extension Message {
   /// Reads a message from a file; external data is looked up beside it.
   fileprivate static func read(_ path: String, as descriptor: WireScanner.Descriptor) throws -> Self {
     do {
+      let file = try OpenFile(path, O_RDONLY)
       return try MessageDecoder.decode(
-        ByteRegion(contentsOf: path), as: descriptor, externalData: ExternalDataReader(modelAt: path))
+        ByteRegion(file), as: descriptor, externalData: ExternalDataReader(beside: file))
     } catch let error as ONNXError {
       throw error.inFile(path)
     }

@@ -6,6 +6,10 @@ extension Model {
   /// - Throws: `FileError` where the file can't be written, `ONNXError` where it would be more than the 2 GB that a
   ///   message may take.
   public func write(to path: String, externalData policy: ExternalDataPolicy = .automatic) throws {
+    try write(to: path, externalData: policy, inlineLimit: Self.sizeLimit)
+  }
+
+  func write(to path: String, externalData policy: ExternalDataPolicy, inlineLimit: Int) throws {
     do {
       switch policy {
       case .unchanged: try AtomicFile.write(to: path) { try self.write(to: $0) }
@@ -13,7 +17,7 @@ extension Model {
       case .external(let name, let threshold): try writeWithData(to: path, name: name, threshold: threshold)
       case .automatic:
         let model = try withInlineData()
-        if try MessageEncoder.measure(model).size <= Self.sizeLimit {
+        if try MessageEncoder.measure(model).size <= inlineLimit {
           try AtomicFile.write(to: path) { try model.write(to: $0) }
         } else {
           try writeWithData(to: path, name: nil, threshold: 1024)
