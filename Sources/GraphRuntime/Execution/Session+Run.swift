@@ -1,3 +1,4 @@
+import Glibc
 import ONNXParse
 
 extension Session {
@@ -54,10 +55,23 @@ extension Session {
     execution.bind(
       inputs: inputs.map { $0?.bytes?.start },
       outputs: outputs.map { UnsafeMutableRawPointer(mutating: $0.start) })
-    try withExtendedLifetime((inputs, outputs)) { try execution.run() }
+    try withExtendedLifetime((inputs, outputs)) {
+      if options.profile {
+        try profile(execution)
+      } else {
+        try execution.run()
+      }
+    }
     return try zip(frozen.outputTypes, outputs).map { type, bytes in
       .tensor(try Tensor(type.elementType, shape: type.concreteShape ?? [], bytes: bytes))
     }
+  }
+
+  private func profile(_ execution: Execution) throws {
+    var times: [(start: UInt64, end: UInt64)] = []
+    times.reserveCapacity(execution.plan.steps.count)
+    try execution.run(clock: monotonicNanoseconds) { times.append(($1, $2)) }
+    recorder.add(execution.plan, times)
   }
 
   private func interpret(_ graph: Graph, _ values: [String: RuntimeValue], outputs: [Value.ID]) throws
@@ -79,4 +93,11 @@ extension Session {
       registry: planner.registry, pool: planner.pool, memoryLimit: planner.memoryLimit)
     return try Interpreter(graph, evaluator: evaluator).run(given, outputs: outputs)
   }
+}
+
+/// The system's monotonic clock.
+private func monotonicNanoseconds() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

@@ -39,6 +39,8 @@ public struct Session: Sendable {
   public var threads: Int { planner.pool.threads }
 
   let planner: Planner
+  let derivedConstants: DerivedConstantStore
+  let recorder = ProfileRecorder()
   let plans = PlanCache()
 
   /// Checks and optimises `graph`.
@@ -59,13 +61,25 @@ public struct Session: Sendable {
     self.options = options
     inputs = graph.inputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
     outputs = graph.outputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
+    derivedConstants = DerivedConstantStore(graph)
     planner = Planner(
       registry: registry, pool: .shared(threads: options.threads ?? Int(csn_cpu_count())),
-      memoryLimit: options.maxMemory ?? SystemMemory.available)
+      memoryLimit: options.maxMemory ?? SystemMemory.available, derivedConstants: derivedConstants)
     // A graph of fixed shapes is planned at once, so that what can't be prepared is known now.
     if graph.inputs.allSatisfy({ graph[$0].type?.tensor?.concreteShape != nil }) {
       _ = try plan(for: Request(self, outputs: nil, given: nil))
     }
+  }
+
+  /// How long the steps of the runs so far took, where `options.profile` asked for it.
+  public var profile: Profile { recorder.profile }
+
+  /// The graph with what kernels made of its weights for the plans so far, to be written to a `.graph`, so that
+  /// whoever opens that need not make it again.
+  public var compiledGraph: Graph {
+    var graph = graph
+    graph.derivedConstants = derivedConstants.all
+    return graph
   }
 
   /// The plan for inputs of the given shapes; inputs of fixed shape may be left out.

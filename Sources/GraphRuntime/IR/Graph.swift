@@ -98,7 +98,9 @@ extension Graph {
     output: String = ""
   ) -> Value.ID {
     let result = addValue(output.isEmpty ? (name.isEmpty ? op.type : name) : output)
-    addNode(op, name: name.isEmpty ? self[result].name : name, inputs: inputs, outputs: [result], attributes: attributes)
+    addNode(
+      op, name: name.isEmpty ? self[result].name : name, inputs: inputs, outputs: [result],
+      attributes: attributes)
     return result
   }
 

@@ -74,7 +74,8 @@ extension Dimension {
   private static func opaque(_ text: String) -> Dimension { .symbol(text) }
 
   private var operand: String {
-    if case .symbolic(let expression) = self, expression.terms.count + (expression.constant == 0 ? 0 : 1) > 1 {
+    if case .symbolic(let expression) = self, expression.terms.count + (expression.constant == 0 ? 0 : 1) > 1
+    {
       return "(\(self))"
     }
     return description

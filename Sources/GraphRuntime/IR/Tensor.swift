@@ -26,7 +26,8 @@ public struct Tensor: Sendable {
     }
     guard bytes.count == expected else {
       throw GraphError(
-        .invalidTensor, "a tensor \(elementType)\(shape) takes \(expected) bytes, but \(bytes.count) are given")
+        .invalidTensor,
+        "a tensor \(elementType)\(shape) takes \(expected) bytes, but \(bytes.count) are given")
     }
     self.elementType = elementType
     self.shape = shape

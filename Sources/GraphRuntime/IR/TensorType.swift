@@ -6,7 +6,7 @@ import ONNXParse
 public enum Layout: Sendable, Hashable {
   /// The last axis fastest: what ONNX means by a tensor.
   case rowMajor
-  /// [N, ceil(C/16), H, W, 16]: channels in blocks of 16, the last block filled up with zeros. Only the planner makes it.
+  /// [N, ceil(C/16), H, W, 16]: channels in blocks of 16, the last block filled up; the kernels decide how far apart blocks lie. Only the planner makes it.
   case channelBlocked16
   /// Convolution weights [ceil(O/32), ceil(I/16), kH, kW, 16, 32] (input channel, then output channel). Only the planner makes it.
   case packedConvolution

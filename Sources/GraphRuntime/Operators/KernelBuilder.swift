@@ -13,6 +13,8 @@ struct KernelBuilder {
     let shape: [Int]
     /// The elements where they are known while the plan is made.
     let constant: Tensor?
+    /// Elements from one image to the next where the images of a blocked tensor don't lie one behind the other.
+    var imageStride: Int?
 
     var elementType: ElementType { type.elementType }
     var count: Int { shape.reduce(1, *) }
@@ -30,6 +32,10 @@ struct KernelBuilder {
   /// Constants made while preparing (packed weights), by slot.
   private(set) var constants: [(slot: Int, bytes: ByteRegion)] = []
   private(set) var nextSlot: Int
+  /// What was chosen, for reports: the algorithm.
+  private(set) var choice: String?
+  /// Constants that were made from initializers before, shared by a session's plans.
+  var derivedConstants: DerivedConstantStore?
 
   init(node: Node, inputs: [Operand?], outputs: [Operand?], threads: Int, firstFreeSlot: Int) {
     self.node = node
@@ -75,6 +81,26 @@ struct KernelBuilder {
     constants.append((nextSlot, bytes))
     return nextSlot
   }
+
+  /// A constant made from the constant input at `index`, looked up by `form` where it was made before.
+  mutating func addDerivedConstant(
+    from index: Int, form: String, byteCount: Int,
+    make: (_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) -> Void
+  ) throws -> Int {
+    guard let source = try input(index).constant?.bytes, let id = node.input(index) else {
+      throw GraphError(.invalidGraph, "input \(index) must be a constant")
+    }
+    func made() -> ByteRegion {
+      ByteRegion(count: byteCount) { target in
+        if let base = target.baseAddress { source.withUnsafeBytes { make($0.baseAddress!, base) } }
+      }
+    }
+    let key = DerivedConstant(source: id, form: form)
+    return addConstant(derivedConstants?.constant(key, byteCount: byteCount, make: made) ?? made())
+  }
+
+  /// Notes what was chosen, for reports.
+  mutating func note(choice: String) { self.choice = choice }
 
   /// Adds a step that calls a C function with a copy of `arguments`, which lives as long as the plan.
   mutating func emit<Arguments: BitwiseCopyable>(

@@ -14,22 +14,8 @@ public struct Operator: Sendable {
   let sharing: Sharing
   /// False for operators that draw random numbers: such nodes are neither folded nor merged.
   let isDeterministic: Bool
-  /// Counts the multiply-adds of a node with all shapes known; nil for operators that have none worth counting.
-  private var count: (@Sendable (MultiplyAddCount) -> Int?)?
-
-  /// The same operator, with a way to count its multiply-adds (products alone, as its definition asks for them).
-  func counting(_ count: @escaping @Sendable (MultiplyAddCount) -> Int?) -> Operator {
-    var op = self
-    op.count = count
-    return op
-  }
-
-  /// The multiply-adds of `node`; nil where the operator does not count them or a shape is not known.
-  func multiplyAdds(of node: Node, inputs: [TensorType?], outputs: [TensorType?]) -> Int? {
-    count?(
-      MultiplyAddCount(
-        node: node, inputs: inputs.map { $0?.concreteShape }, outputs: outputs.map { $0?.concreteShape }))
-  }
+  /// How it works on channel-blocked tensors; nil where it does not.
+  var blocked: BlockedImplementation? { BlockedOperators.implementations[name] }
 
   enum Implementation: Sendable {
     /// Prepares a computation for concrete types, to be run any number of times; used by plans and interpreter alike.
@@ -44,6 +30,10 @@ public struct Operator: Sendable {
     case overwrites([Int])
     /// Output 0 is input 0 under another shape: no work, no memory.
     case view
+    /// Output 0 is the inputs' channels one behind the other; inputs made in their place there need no copy.
+    case joinsChannels
+    /// The outputs are input 0's channels, one behind the other; outputs that lie there need no copy.
+    case splitsChannels
   }
 
   /// More inputs or outputs than any model has.
@@ -87,14 +77,6 @@ public struct Operator: Sendable {
     self.sharing = sharing
     self.isDeterministic = isDeterministic
   }
-}
-
-/// What an operator that counts its multiply-adds gets.
-struct MultiplyAddCount {
-  let node: Node
-  /// nil where left out or not known.
-  let inputs: [[Int]?]
-  let outputs: [[Int]?]
 }
 
 /// A value at run time.

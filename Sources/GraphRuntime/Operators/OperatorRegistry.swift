@@ -34,6 +34,7 @@ public struct OperatorRegistry: Sendable {
     Activations.operators,
     Rectifiers.operators,
     Convolutions.operators,
+    Relayout.operators,
     TransposedConvolutions.operators,
     QuantizedProducts.operators,
     Pooling.operators,

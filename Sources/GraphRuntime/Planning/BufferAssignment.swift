@@ -1,3 +1,5 @@
+import CKernels
+
 /// Which buffer each value of a specialised graph lies in, and from when to when a buffer is needed.
 ///
 /// Views share their input's buffer, and outputs are written over inputs where the operator allows it and nothing
@@ -37,7 +39,7 @@ struct BufferAssignment {
   private var byteCounts: [Value.ID: Int] = [:]
 
   /// - Precondition: every node is plannable: its values are tensors of known size.
-  init(_ graph: Graph, registry: OperatorRegistry) {
+  init(_ graph: Graph, registry: OperatorRegistry) throws {
     self.graph = graph
     for id in graph.initializers.keys { storage[id] = .constant(id) }
     for (index, id) in graph.inputs.enumerated() where storage[id] == nil { storage[id] = .input(index) }
@@ -50,7 +52,8 @@ struct BufferAssignment {
     }
     for id in graph.outputs { lastUse[id] = graph.nodes.count }
     for (index, node) in graph.nodes.enumerated() {
-      assign(node, at: index, registry[node.op]?.sharing ?? .none)
+      guard let op = registry[node.op] else { continue }
+      assign(node, at: index, try op.sharing(for: node, in: graph))
     }
     claimOutputs()
   }
@@ -70,9 +73,53 @@ struct BufferAssignment {
         for id in outputs where id != output { allocate(id, at: index) }
         return
       }
+    case .joinsChannels where outputs.count == 1 && isOneImage(outputs[0]):
+      allocate(outputs[0], at: index)
+      moveInputs(of: node, into: outputs[0])
+      return
+    case .splitsChannels:
+      if let source = node.input(0), isOneImage(source),
+        case .buffer(let buffer, var offset)? = storage[source]
+      {
+        for id in node.outputs {
+          guard let id else { return allocateAll(outputs, at: index) }
+          adopt(id, at: .buffer(buffer, offset: offset))
+          offset += byteCounts[id] ?? 0
+        }
+        views.insert(node.id)
+        return
+      }
     default: break
     }
-    for id in outputs { allocate(id, at: index) }
+    allocateAll(outputs, at: index)
+  }
+
+  private mutating func allocateAll(_ ids: [Value.ID], at index: Int) {
+    for id in ids { allocate(id, at: index) }
+  }
+
+  private func isOneImage(_ id: Value.ID) -> Bool { graph[id].type?.tensor?.concreteShape?.first == 1 }
+
+  /// Lets the inputs of a join lie where the join puts them: those that have a buffer of their own, which moves into
+  /// the join's.
+  private mutating func moveInputs(of node: Node, into output: Value.ID) {
+    guard case .buffer(let target, _)? = storage[output] else { return }
+    var offset = 0
+    for input in node.inputs.compactMap(\.self) {
+      defer { offset += byteCounts[input] ?? 0 }
+      guard case .buffer(let source, 0)? = storage[input], source != target,
+        buffers[source].byteCount == byteCounts[input]
+      else { continue }
+      for value in buffers[source].values {
+        guard case .buffer(_, let start)? = storage[value] else { continue }
+        storage[value] = .buffer(target, offset: offset + start)
+      }
+      buffers[target].values += buffers[source].values
+      buffers[target].first = min(buffers[target].first, buffers[source].first)
+      buffers[target].last = max(buffers[target].last, buffers[source].last)
+      buffers[source] = Buffer(
+        byteCount: 0, first: buffers[source].first, last: buffers[source].first, values: [])
+    }
   }
 
   private mutating func allocate(_ id: Value.ID, at index: Int) {
@@ -95,6 +142,8 @@ struct BufferAssignment {
   {
     for candidate in candidates {
       guard let input = node.input(candidate), lastUse[input] == index,
+        // Not where the node reads the same value as an input that must stay.
+        node.inputs.indices.allSatisfy({ node.inputs[$0] != input || candidates.contains($0) }),
         case .buffer(let buffer, let offset)? = storage[input],
         let size = byteCounts[input], size == byteCounts[output]
       else { continue }
@@ -124,6 +173,23 @@ struct BufferAssignment {
   }
 }
 
+extension Operator {
+  /// How a node's output shares memory, in the layouts chosen for it.
+  func sharing(for node: Node, in graph: Graph) throws -> Sharing {
+    guard let blocked, graph.isBlocked(node) else { return sharing }
+    return try blocked.form(BlockedQuery(node, in: graph))?.sharing ?? .none
+  }
+}
+
+extension Graph {
+  /// Whether any operand of the node is channel-blocked.
+  func isBlocked(_ node: Node) -> Bool {
+    (node.inputs + node.outputs).contains { id in
+      id.map { self[$0].type?.tensor?.layout == .channelBlocked16 } ?? false
+    }
+  }
+}
+
 extension TensorType {
   /// The bytes that a tensor of this type takes; nil for strings, where the shape is not known, and on overflow.
   public var byteCount: Int? {
@@ -131,8 +197,11 @@ extension TensorType {
     switch layout {
     case .rowMajor: break
     case .channelBlocked16:
-      guard shape.count >= 2 else { return nil }
-      shape[1] = (shape[1] + 15) / 16 * 16
+      // The kernels say how far apart the blocks lie.
+      guard elementType == .float32, shape.count == 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }) else { return nil }
+      var tensor = csn_tensor(blocked: shape)
+      let count = csn_tensor_count(&tensor)
+      return count > 0 ? count * MemoryLayout<Float>.stride : nil
     case .packedConvolution:
       guard shape.count == 4 else { return nil }
       shape[0] = (shape[0] + 31) / 32 * 32

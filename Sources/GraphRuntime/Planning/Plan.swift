@@ -58,10 +58,14 @@ public struct StepDescription: Sendable {
   public let op: OperatorName
   /// The types of inputs and outputs: `float[1, 64, 56, 56] x float[64, 64, 1, 1] -> float[1, 64, 56, 56]`.
   public let signature: String
+  /// The algorithm, where the kernel chose among several.
+  public let choice: String?
   /// Multiply-adds that the operator's definition asks for; nil where it does not count them.
   public let multiplyAdds: Int?
   /// Bytes of all operands: what a cold run moves at least.
   public let byteCount: Int
+  /// Whether it goes on with the node of the step before.
+  public var isContinued = false
 }
 
 /// The steps as the executor runs them, and all that they refer to.

@@ -6,6 +6,7 @@ struct Planner {
   let pool: ThreadPool
   /// The most bytes a run may take for intermediates and outputs.
   let memoryLimit: Int
+  var derivedConstants: DerivedConstantStore?
 
   /// A plan that computes `outputs` from inputs of the given types.
   /// - Throws: `GraphError` where the types don't fit, a node can't be prepared (all such nodes in one error), or the
@@ -17,13 +18,15 @@ struct Planner {
     guard specialization.dynamicNodes.isEmpty else {
       return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
     }
-    let buffers = BufferAssignment(graph, registry: registry)
-    var assembly = Assembly(graph: graph, buffers: buffers, registry: registry, threads: pool.threads)
+    let laidOut = try LayoutAssignment.assign(graph, registry: registry)
+    let buffers = try BufferAssignment(laidOut, registry: registry)
+    var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
+    assembly.derivedConstants = derivedConstants
     guard try assembly.prepareKernels() else {
       return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
     }
     assembly.addOutputCopies()
-    return try assembly.freeze(pool: pool, memoryLimit: memoryLimit)
+    return try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph)
   }
 }
 
@@ -33,6 +36,7 @@ private struct Assembly {
   let buffers: BufferAssignment
   let registry: OperatorRegistry
   let threads: Int
+  var derivedConstants: DerivedConstantStore?
 
   private var slots: [Value.ID: Int] = [:]
   private var outputSlots: [Int: Int] = [:]
@@ -73,13 +77,15 @@ private struct Assembly {
   }
 
   private mutating func prepare(_ node: Node, at index: Int) throws {
-    guard let op = registry[node.op], case .kernel(let prepare) = op.implementation else {
+    guard let op = registry[node.op], case .kernel(var prepare) = op.implementation else {
       throw GraphError(.unsupportedOperator, "operator \(node.op) has no kernel")
     }
+    if let blocked = op.blocked, graph.isBlocked(node) { prepare = blocked.kernel }
     let inputs = try node.inputs.map { try $0.map { try operand($0) } }
     let outputs = try node.outputs.map { try $0.map { try operand($0) } }
     var builder = KernelBuilder(
       node: node, inputs: inputs, outputs: outputs, threads: threads, firstFreeSlot: slotCount)
+    builder.derivedConstants = derivedConstants
     try prepare(&builder)
     slotCount = builder.nextSlot
     for (slot, byteCount) in builder.scratch {
@@ -87,8 +93,9 @@ private struct Assembly {
     }
     constants += builder.constants
     steps += builder.steps
-    let description = StepDescription(node, op, inputs: inputs, outputs: outputs)
-    descriptions += builder.steps.map { _ in description }
+    let description = StepDescription(node, inputs: inputs, outputs: outputs, choice: builder.choice)
+    // What a node counts is told once, with its first step.
+    descriptions += builder.steps.indices.map { $0 == 0 ? description : description.continued }
   }
 
   private mutating func operand(_ id: Value.ID) throws -> KernelBuilder.Operand {
@@ -115,12 +122,14 @@ private struct Assembly {
       descriptions.append(
         StepDescription(
           node: "(output \(graph[id].name))", op: OperatorName("Copy", domain: OperatorName.internalDomain),
-          signature: graph[id].type?.description ?? "", multiplyAdds: nil, byteCount: 2 * byteCount))
+          signature: graph[id].type?.description ?? "", choice: nil, multiplyAdds: nil,
+          byteCount: 2 * byteCount))
     }
   }
 
   /// Places the memory and puts the plan together.
-  func freeze(pool: ThreadPool, memoryLimit: Int) throws -> Plan {
+  /// - Parameter interface: the graph whose inputs and outputs have the names and types that callers know.
+  func freeze(pool: ThreadPool, memoryLimit: Int, interface: Graph) throws -> Plan {
     let inArena = buffers.buffers.indices.filter { buffers.buffers[$0].output == nil }
     let requests =
       inArena.map { index in
@@ -153,7 +162,7 @@ private struct Assembly {
     let frozen = FrozenPlan(
       steps: steps, slots: table, constants: kept, arenaBytes: placed.arenaBytes,
       inputTypes: graph.inputs.map { graph[$0].type?.tensor }, outputTypes: outputTypes, pool: pool)
-    return Plan(graph: graph, memory: report, steps: descriptions, body: .frozen(frozen))
+    return Plan(graph: interface, memory: report, steps: descriptions, body: .frozen(frozen))
   }
 
   private func source(
@@ -174,15 +183,26 @@ private struct Assembly {
 }
 
 extension StepDescription {
-  init(_ node: Node, _ op: Operator, inputs: [KernelBuilder.Operand?], outputs: [KernelBuilder.Operand?]) {
+  init(
+    _ node: Node, inputs: [KernelBuilder.Operand?], outputs: [KernelBuilder.Operand?],
+    choice: String?
+  ) {
     let present = inputs.compactMap(\.self)
     let made = outputs.compactMap(\.self)
     self.init(
       node: node.label, op: node.op,
       signature: present.map(\.type.description).joined(separator: " x ") + " -> "
         + made.map(\.type.description).joined(separator: ", "),
-      multiplyAdds: op.multiplyAdds(
-        of: node, inputs: inputs.map { $0?.type }, outputs: outputs.map { $0?.type }),
+      choice: choice,
+      multiplyAdds: MultiplyAdds.count(
+        node, inputs: inputs.map { $0?.shape }, outputs: outputs.map { $0?.shape }),
       byteCount: (present + made).reduce(0) { $0 + ($1.type.byteCount ?? 0) })
+  }
+
+  /// The description of a node's further steps.
+  fileprivate var continued: StepDescription {
+    StepDescription(
+      node: node, op: op, signature: signature, choice: choice, multiplyAdds: nil, byteCount: 0,
+      isContinued: true)
   }
 }

@@ -1,0 +1,124 @@
+import CKernels
+
+/// Conv and FusedConv on blocked tensors: clamp(Conv(X, W, B) + residual).
+///
+/// Weights and bias are constants, packed when the plan is made or taken from the `.graph`. A network's first layer
+/// reads its few channels row-major.
+enum BlockedConvolution {
+  static let implementation = BlockedImplementation(form: form, kernel: prepare)
+
+  /// The most input channels that are read row-major instead of blocked.
+  private static let mostPlanarChannels = 4
+
+  @Sendable private static func form(_ query: BlockedQuery) throws -> BlockedForm? {
+    guard query.isImage(query.input(0)), query.isImage(query.outputs.first ?? nil),
+      query.isImage(query.input(1)),
+      query.constants[1] != nil, query.input(2) == nil || query.constants[2] != nil,
+      query.input(3) == nil || query.isImage(query.input(3))
+    else { return nil }
+    let conv = try convolution(
+      query.node, input: query.shape(0)!, weights: query.shape(1)!, output: query.outputShape!)
+    guard let conv else { return nil }
+    let isPlanar = conv.groups == 1 && conv.in_channels <= mostPlanarChannels
+    var form = BlockedForm(inputs: isPlanar ? [] : [0], isPreferred: true)
+    if query.input(3) != nil {
+      form.inputs.insert(3)
+      form.sharing = .overwrites([3])
+    }
+    return form
+  }
+
+  /// The node's attributes as the kernels have them; nil where these don't serve them.
+  static func convolution(_ node: Node, input: [Int], weights: [Int], output: [Int]) throws -> csn_conv? {
+    let groups = try node.int("group", default: 1)
+    let attributes = try WindowAttributes(node, kernel: Array(weights.dropFirst(2)))
+    let (inPlane, outPlane) = (Array(input.dropFirst(2)), Array(output.dropFirst(2)))
+    let before = attributes.padsBefore(input: inPlane, output: outPlane)
+    let after = attributes.padsAfter(input: inPlane, output: outPlane)
+    let all = attributes.kernel + attributes.strides + attributes.dilations
+    guard (before + after).allSatisfy({ $0 >= 0 && $0 < 1 << 20 }), all.allSatisfy({ $0 < 1 << 20 }) else {
+      return nil
+    }
+    var conv = csn_conv_make(
+      Int32(input[1]), Int32(output[1]), Int32(attributes.kernel[0]), Int32(attributes.kernel[1]))
+    conv.groups = Int32(groups)
+    (conv.stride_h, conv.stride_w) = (Int32(attributes.strides[0]), Int32(attributes.strides[1]))
+    (conv.dilation_h, conv.dilation_w) = (Int32(attributes.dilations[0]), Int32(attributes.dilations[1]))
+    (conv.pad_top, conv.pad_left) = (Int32(before[0]), Int32(before[1]))
+    (conv.pad_bottom, conv.pad_right) = (Int32(after[0]), Int32(after[1]))
+    if let clamp = try FusedConvolution.clamp(of: node) {
+      guard clamp.low <= clamp.high else { return nil }
+      (conv.lower, conv.upper) = (clamp.low, clamp.high)
+    }
+    return conv
+  }
+
+  @Sendable private static func prepare(_ builder: inout KernelBuilder) throws {
+    let (x, w, y) = (try builder.input(0), try builder.input(1), try builder.output())
+    guard var conv = try convolution(builder.node, input: x.shape, weights: w.shape, output: y.shape) else {
+      throw GraphError(.invalidAttribute, "the window's extents are too large")
+    }
+    var (input, output) = (x.tensor, y.tensor)
+    let residual = builder.optionalInput(3)
+    var options = csn_conv_default_options()
+    options.threads = Int32(builder.threads)
+    var plan = csn_conv_plan()
+    let status: csn_status
+    if var addend = residual?.tensor {
+      status = csn_conv_plan_make(&plan, &conv, &input, &output, &addend, &options)
+    } else {
+      status = csn_conv_plan_make(&plan, &conv, &input, &output, nil, &options)
+    }
+    guard status == CSN_OK else {
+      throw GraphError(
+        .shapeMismatch, "no kernel serves a convolution of \(x.type) by \(w.type) to \(y.type)")
+    }
+    let algorithm = plan.algorithm
+    let packed = try builder.addDerivedConstant(
+      from: 1, form: "conv-\(String(cString: csn_conv_algorithm_name(algorithm)))",
+      byteCount: plan.weight_count * MemoryLayout<Float>.stride
+    ) { weights, packed in
+      var conv = conv
+      csn_conv_pack(
+        algorithm, &conv, weights.assumingMemoryBound(to: Float.self),
+        packed.assumingMemoryBound(to: Float.self))
+    }
+    var bias = -1
+    if let operand = builder.optionalInput(2) {
+      let channels = operand.count
+      bias = try builder.addDerivedConstant(
+        from: 2, form: "conv-bias", byteCount: plan.bias_count * MemoryLayout<Float>.stride
+      ) { values, padded in
+        padded.initializeMemory(as: Float.self, repeating: 0, count: plan.bias_count)
+        padded.copyMemory(from: values, byteCount: channels * MemoryLayout<Float>.stride)
+      }
+    }
+    let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
+    builder.note(choice: String(cString: csn_conv_algorithm_name(algorithm)))
+    builder.emit(
+      run,
+      Arguments(
+        plan: plan, x: x.slot, weights: packed, bias: bias, residual: residual?.slot ?? -1, y: y.slot,
+        scratch: scratch))
+  }
+
+  private struct Arguments: BitwiseCopyable {
+    let plan: csn_conv_plan
+    let x, weights: Int
+    /// -1 where there is none.
+    let bias, residual: Int
+    let y, scratch: Int
+  }
+
+  private static let run: csn_step_function = { arguments, slots, pool in
+    let plan = arguments!.assumingMemoryBound(to: csn_conv_plan.self)
+    let arguments = arguments!.assumingMemoryBound(to: Arguments.self)
+    func memory(_ slot: Int) -> UnsafeMutablePointer<Float>? {
+      slot < 0 ? nil : slots![slot]?.assumingMemoryBound(to: Float.self)
+    }
+    csn_conv_run(
+      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
+      memory(arguments.pointee.residual), memory(arguments.pointee.y), slots![arguments.pointee.scratch], pool
+    )
+  }
+}

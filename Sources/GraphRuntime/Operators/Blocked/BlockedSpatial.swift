@@ -1,0 +1,74 @@
+import CKernels
+
+/// Padding of the planes of blocked tensors.
+enum BlockedSpatial {
+  /// Pad of the two spatial axes by constant amounts.
+  static let pad = BlockedImplementation(
+    form: { query in
+      guard query.isImage(query.input(0)), query.isImage(query.outputs.first ?? nil),
+        var pad = try pad(query),
+        let input = query.shape(0), let output = query.outputShape
+      else { return nil }
+      var (from, to) = (csn_tensor(blocked: input), csn_tensor(blocked: output))
+      return csn_pad_check(&pad, &from, &to) == CSN_OK ? BlockedForm(inputs: [0]) : nil
+    },
+    kernel: { builder in
+      let (x, y) = (try builder.input(0), try builder.output())
+      guard let pad = try pad(BlockedQuery(builder)) else {
+        throw GraphError(.invalidGraph, "the amounts of padding are not constants")
+      }
+      let (input, output) = (x.tensor, y.tensor)
+      builder.emit { memory in
+        var (pad, input, output) = (pad, input, output)
+        csn_pad_run(&pad, &input, memory.pointer(x.slot), &output, memory.pointer(y.slot), memory.pool)
+      }
+    })
+
+  private static func pad(_ query: BlockedQuery) throws -> csn_pad? {
+    guard let pads = query.constant(1)?.integers else { return nil }
+    var axes = [0, 1, 2, 3]
+    if query.input(3) != nil {
+      guard let given = query.constant(3)?.integers else { return nil }
+      axes = given.map { $0 < 0 ? $0 + 4 : $0 }
+    }
+    guard pads.count == 2 * axes.count, Set(axes).count == axes.count else { return nil }
+    var before = [0, 0, 0, 0]
+    for (index, axis) in axes.enumerated() {
+      guard (0..<4).contains(axis), axis > 1 || (pads[index] == 0 && pads[index + axes.count] == 0) else {
+        return nil
+      }
+      before[axis] = pads[index]
+    }
+    let modes = [
+      "constant": CSN_PAD_CONSTANT, "edge": CSN_PAD_EDGE, "reflect": CSN_PAD_REFLECT, "wrap": CSN_PAD_WRAP,
+    ]
+    var value: Float = 0
+    if query.input(2) != nil {
+      guard let constant = query.constant(2), constant.elementType == .float32, constant.count == 1 else {
+        return nil
+      }
+      value = constant.elements(Float.self)[0]
+    }
+    guard let mode = modes[try query.node.string("mode", default: "constant")],
+      let top = Int32(exactly: before[2]), let left = Int32(exactly: before[3])
+    else { return nil }
+    return csn_pad(mode: mode, top: top, left: left, value: value)
+  }
+}
+
+extension BlockedQuery {
+  /// The query about the node whose kernel is prepared.
+  init(_ builder: KernelBuilder) {
+    self.init(
+      node: builder.node, inputs: builder.inputs.map { $0?.type }, outputs: builder.outputs.map { $0?.type },
+      constants: builder.inputs.map { $0?.constant })
+  }
+}
+
+extension csn_tensor {
+  /// Blocked images of extents [N, C, H, W] in memory of their own.
+  init(blocked shape: [Int]) {
+    self = csn_tensor_make(
+      CSN_BLOCKED, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
+  }
+}
