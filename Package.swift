@@ -51,6 +51,10 @@ let package = Package(
     .executableTarget(name: "csn-convert", dependencies: ["CommandLineSupport"]),
     .executableTarget(name: "csn-run", dependencies: ["CommandLineSupport"]),
 
+    // The pictures and the model of our own making under Models/.
+    .target(name: "SampleScenes", dependencies: [.product(name: "RealModule", package: "swift-numerics")]),
+    .executableTarget(name: "make-models", dependencies: ["CSNGraphs", "ImageFiles", "SampleScenes"]),
+
     // Tests.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
@@ -61,7 +65,7 @@ let package = Package(
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
     .testTarget(
       name: "ImageFilesTests", dependencies: ["ImageFiles", "TestSupport"], exclude: ["decode_png.py"]),
-    .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "TestSupport"]),
+    .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "SampleScenes", "TestSupport"]),
     .testTarget(
       name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
       exclude: ["Snapshots"]),

@@ -5,8 +5,8 @@ struct Bottleneck: Sendable {
   /// Each with BatchNormalization and ReLU; the last one makes the feature.
   let layers: [DenseLayer]
   var output: DenseLayer
-  /// What a derived feature layer adds to every element; 0 of a trained one.
-  let clearance: Double
+  /// What a derived feature layer adds to every element so that ReLU never cuts; nil of a trained one.
+  let clearance: Double?
 
   var widths: [Int] { layers.map(\.weight.rows) }
   var featureWidth: Int { layers.last?.weight.rows ?? 0 }
@@ -23,7 +23,7 @@ struct Bottleneck: Sendable {
       width = outputs
     }
     self.layers = layers
-    clearance = 0
+    clearance = nil
     output = try DenseLayer(
       loading: "output", normalization: nil, outputs: classes, inputs: width, from: &head)
   }
@@ -31,11 +31,11 @@ struct Bottleneck: Sendable {
   /// Layers derived from the pretrained classifier by its factorisation.
   ///
   /// Softmax does not see what all classes share, so the classifier W is centred over the classes first. With
-  /// W = U S Vᵀ cut at rank r, F = S Vᵀ x is the feature and U F + b the scores: classes survive as far as r
-  /// dimensions hold them, and distances in F are distances between centred scores.
+  /// W = U S Vᵀ cut at rank r, F = S Vᵀ x / √classes is the feature and √classes · U F + b the scores: classes survive
+  /// as far as r dimensions hold them, and distances in F are root mean square differences of centred scores.
   ///
   /// ReLU lets only positive values pass: hidden layers carry each signed component as a pair (+, -), repeated as
-  /// often as the width allows, and the feature layer adds `clearance`, below which no component falls.
+  /// often as the width allows, and the feature layer adds a clearance, below which no component falls.
   init(deriving classifier: Backbone.Classifier, widths: [Int], integration: Integration) throws(CSNError) {
     let factors = try Factors(classifier, widths: widths, integration: integration)
     var layers: [DenseLayer] = []
@@ -54,7 +54,7 @@ struct Bottleneck: Sendable {
     }
     self.layers = layers
     clearance = factors.clearance
-    // Scores = U · gathered components; the clearance that the feature carries comes off in the bias.
+    // Scores = unit · U · gathered components; the clearance that the feature carries comes off in the bias.
     var bias = factors.bias
     let feature = widths[widths.count - 1]
     let weight = factors.scores * factors.gather(feature)
@@ -65,10 +65,12 @@ struct Bottleneck: Sendable {
 
 /// The rank-r factorisation of a centred classifier.
 private struct Factors {
-  /// S Vᵀ: [r, inputs].
+  /// S Vᵀ / unit: [r, inputs].
   let projection: Matrix
-  /// U: [classes, r].
+  /// unit · U: [classes, r].
   let scores: Matrix
+  /// √classes: brings the norm of all scores to their root mean square.
+  let unit: Double
   /// The classifier's centred bias.
   let bias: [Double]
   /// How the r components spread over the feature's elements: [feature, r], columns orthonormal.
@@ -92,25 +94,27 @@ private struct Factors {
       throw CSNError(
         .invalidOption, "a feature of width \(feature) leaves nothing to derive for \(integration.rawValue)")
     }
+    let unit = Double(classes).squareRoot()
     var projection = Matrix(rows: rank, columns: inputs)
     var scores = Matrix(rows: classes, columns: rank)
     for index in 0..<rank {
       for column in 0..<inputs {
-        projection[index, column] = factors.singularValues[index] * factors.vTransposed[index, column]
+        projection[index, column] = factors.singularValues[index] / unit * factors.vTransposed[index, column]
       }
-      for row in 0..<classes { scores[row, index] = factors.u[row, index] }
+      for row in 0..<classes { scores[row, index] = unit * factors.u[row, index] }
     }
     self.projection = projection
     self.scores = scores
+    self.unit = unit
     let mean = classifier.bias.reduce(0, +) / Double(classes)
     bias = classifier.bias.map { $0 - mean }
     spread =
       integration == .product
       ? .zeroSumBasis(rows: feature, columns: rank) : .padding(rows: feature, columns: rank)
-    // |F| is at most the norm of the centred scores, √classes times their root mean square. Trained classifiers
-    // keep that between 1.7 and 3.7 on photographs; softmax is long saturated at 8. A product's rounding grows
-    // with the square of the clearance: there it is as tight as single elements of F, not their norm, allow.
-    clearance = (integration == .product ? 3 : 8) * Double(classes).squareRoot()
+    // |F| is at most the root mean square of the centred scores. Trained classifiers keep that between 1.7 and 3.7
+    // on photographs; softmax is long saturated at 8. A product's rounding grows with the square of the clearance:
+    // there it is as tight as single elements of F, not their norm, allow.
+    clearance = integration == .product ? 3 : 8
   }
 
   /// Reads the r components off the feature: the transpose of `spread`.

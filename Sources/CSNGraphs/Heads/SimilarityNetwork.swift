@@ -32,23 +32,23 @@ struct SimilarityNetwork: Sendable {
   /// Score of a picture with itself: sigmoid(6) = 0.9975.
   private static let peak = 6.0
 
-  /// What one element of the feature moves the centred scores by, squared: [feature].
+  /// By how much one element of the feature moves the centred scores, in the mean square: [feature].
   private static func energies(_ output: DenseLayer) -> [Double] {
     let weight = output.weight
     return (0..<weight.columns).map { column in
       let values = (0..<weight.rows).map { weight[$0, column] }
       let mean = values.reduce(0, +) / Double(values.count)
-      return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
     }
   }
 
-  /// sigmoid(6·(1 - d/d₀)), with d = √Σ e·g the distance of the centred scores and d₀ = 2·√classes: their differing by
-  /// 2 in the root mean square, which on photographs lies between pairs of one kind and pairs of two.
+  /// sigmoid(6·(1 - d/2)), with d = √Σ e·g the root mean square difference of the centred scores: 2 lies, on
+  /// photographs, between pairs of one kind and pairs of two.
   ///
-  /// The units are hinges max(d² - tⱼ, 0) at tⱼ = (j·4d₀/256)²; their sum with the changes of slope as weights is the
-  /// piecewise linear interpolation of the square root, which goes on straight beyond 4d₀.
+  /// The units are hinges max(d² - tⱼ, 0) at tⱼ = (j/32)²; their sum with the changes of slope as weights is the
+  /// piecewise linear interpolation of the square root, which goes on straight beyond 8.
   private static func distanceLayers(_ bottleneck: Bottleneck) -> (DenseLayer, DenseLayer) {
-    let half = 2 * Double(bottleneck.output.weight.rows).squareRoot()
+    let half = 2.0
     let step = 4 * half / Double(width)
     let energies = energies(bottleneck.output)
     let weight = Matrix(
@@ -63,14 +63,16 @@ struct SimilarityNetwork: Sendable {
     return (hidden(weight, shift: thresholds), output)
   }
 
-  /// sigmoid(6·(c/c₀ - 1)), with c = Σ e·F·F1 the correlation of the centred scores and c₀ = 0.75·classes. The
-  /// clearance in the feature adds the same to every pair and is taken off.
+  /// sigmoid(6·(c/0.75 - 1)), with c = Σ e·F·F1 the mean product of the centred scores. The clearance in the feature
+  /// adds the same to every pair and is taken off.
   private static func correlationLayers(_ bottleneck: Bottleneck) -> (DenseLayer, DenseLayer) {
-    let scale = 1 / (0.75 * Double(bottleneck.output.weight.rows))
+    let scale = 1 / 0.75
     let feature = bottleneck.featureWidth
+    // Derived features measure the scores' root mean square by themselves.
     let energies =
-      bottleneck.clearance > 0 ? [Double](repeating: 1, count: feature) : energies(bottleneck.output)
-    let common = Double(feature) * bottleneck.clearance * bottleneck.clearance * scale
+      bottleneck.clearance == nil ? energies(bottleneck.output) : [Double](repeating: 1, count: feature)
+    let clearance = bottleneck.clearance ?? 0
+    let common = energies.reduce(0, +) * clearance * clearance * scale
     let signs = (0..<width).map { $0 % 2 == 0 ? 1.0 : -1.0 }
     let weight = Matrix(
       rows: width, columns: feature, elements: signs.flatMap { sign in energies.map { sign * $0 * scale } })

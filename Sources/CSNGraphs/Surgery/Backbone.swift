@@ -25,6 +25,9 @@ public struct Backbone: Sendable {
   /// Finds the parts of an imported network.
   /// - Throws: `CSNError` when there is no input that could take pictures.
   public init(analyzing graph: Graph) throws {
+    // Where some node can't run, what is declared has to do: a trunk may still serve its filters.
+    var typed = graph
+    let graph = (try? typed.inferTypes()) == nil ? graph : typed
     let resolver = ConstantResolver(graph)
     let input = try Self.pictureInput(of: graph)
     self.graph = graph
