@@ -112,6 +112,40 @@ struct SurgeryTests {
     #expect(zip(stem.prelude.offset, [-104, -117, -123]).allSatisfy { abs($0 - $1) < 1e-3 })
     #expect(PreprocessingJudge.judge(backbone).preprocessing == .raw)
   }
+
+  @Test("torchvision's GoogLeNet rescales its input channel by channel")
+  func measuresChannelwisePrelude() throws {
+    var graph = Graph()
+    let input = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N"), 3, 16, 16])))
+    let axis = graph.addInitializer("axis", Tensor([1] as [Int64], shape: [1]))
+    let planes = [(0.458, -0.03), (0.448, -0.088), (0.45, -0.188)].enumerated().map { channel, map in
+      let index = graph.addInitializer("index", Tensor(scalar: Int64(channel)))
+      let plane = graph.add(
+        "Unsqueeze", graph.add("Gather", input, index, attributes: ["axis": .int(1)]), axis)
+      let factor = graph.addInitializer("factor", Tensor(scalar: Float(map.0)))
+      let term = graph.addInitializer("term", Tensor(scalar: Float(map.1)))
+      return graph.add("Add", graph.add("Mul", plane, factor), term)
+    }
+    let joined = graph.addValue("joined")
+    graph.addNode("Concat", inputs: planes, outputs: [joined], attributes: ["axis": .int(1)])
+    let weight = graph.addInitializer("w", MiniBackbone.tensor(MiniBackbone().stemWeight, 64, 3, 7, 7))
+    graph.addOutput(graph.add("Conv", joined, weight, name: "conv1"))
+    let backbone = try Backbone(analyzing: graph)
+    let prelude = try backbone.stem.get().prelude
+    #expect(abs(prelude.matrix[1][1] - 0.448) < 1e-6 && abs(prelude.matrix[0][1]) < 1e-6)
+    #expect(PreprocessingJudge.judge(backbone).preprocessing == .imagenet)
+  }
+
+  @Test("a long chain of additions is refused, not followed")
+  func refusesChains() throws {
+    var graph = Graph()
+    let input = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N"), 3, 8, 8])))
+    let one = graph.addInitializer("one", Tensor([1] as [Float], shape: [1]))
+    var value = graph.add("Flatten", graph.add("GlobalAveragePool", input))
+    for _ in 0..<2000 { value = graph.add("Add", value, one) }
+    graph.addOutput(value)
+    #expect(throws: CSNError.self) { try Backbone(analyzing: graph).classifier.get() }
+  }
 }
 
 @Suite("Judging the preprocessing")

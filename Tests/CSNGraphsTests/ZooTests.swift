@@ -16,7 +16,8 @@ struct ZooTests {
   @Test(
     "pooling and classifier are found",
     arguments: [
-      ("resnet50", 2048, true), ("inception_v1", 1024, true), ("inception_v2", 1024, true), ("shufflenet", 544, false),
+      ("resnet50", 2048, true), ("inception_v1", 1024, true), ("inception_v2", 1024, true),
+      ("shufflenet", 544, false),
       ("densenet121", 1024, true),
     ])
   func findsParts(name: String, features: Int, hasStem: Bool) throws {
@@ -27,14 +28,17 @@ struct ZooTests {
     #expect((try backbone.stem.get().shape == [64, 3, 7, 7]) == hasStem)
   }
 
-  @Test("networks without pooled features are refused with the layer", arguments: ["vgg19", "bvlc_alexnet", "squeezenet"])
+  @Test(
+    "networks without pooled features are refused with the layer",
+    arguments: ["vgg19", "bvlc_alexnet", "squeezenet"])
   func refuses(name: String) throws {
     let backbone = try Backbone(analyzing: Self.model(name))
     let error = #expect(throws: CSNError.self) { try backbone.classifier.get() }
     #expect(error?.kind == .unplaceable)
   }
 
-  @Test("the batch these models fix is set free", arguments: [("resnet50", CSNVersion.v1), ("inception_v1", .v2)])
+  @Test(
+    "the batch these models fix is set free", arguments: [("resnet50", CSNVersion.v1), ("inception_v1", .v2)])
   func freesBatch(name: String, version: CSNVersion) throws {
     let built = try CSNBuilder.build(from: Self.model(name), options: CSNOptions(version: version))
     let shapes = built.graph.outputs.map { built.graph[$0].type?.description }

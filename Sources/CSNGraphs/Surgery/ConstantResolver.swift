@@ -7,8 +7,8 @@ struct ConstantResolver {
   private let graph: Graph
   private let makers: [Value.ID: Node]
 
-  /// Longer chains than any exporter writes.
-  private static let maximumDepth = 16
+  /// Longer chains than any exporter writes; short enough that a network of them can't take for ever.
+  private static let maximumDepth = 8
 
   init(_ graph: Graph) {
     self.graph = graph

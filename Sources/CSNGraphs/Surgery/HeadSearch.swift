@@ -90,7 +90,8 @@ struct HeadSearch {
 // MARK: - The dense layer
 
 extension HeadSearch {
-  private func denseLayer(at value: Value.ID) throws(CSNError) -> Dense {
+  /// - Parameter additions: how many constants may still be added to the scores: one is the bias, one more a correction.
+  private func denseLayer(at value: Value.ID, additions: Int = 2) throws(CSNError) -> Dense {
     guard let node = resolver.maker(of: value) else {
       throw CSNError(.unplaceable, "it is the input '\(graph[value].name)' itself")
     }
@@ -98,13 +99,13 @@ extension HeadSearch {
     case "Gemm": return try gemm(node)
     case "MatMul": return try matrixProduct(node)
     case "Conv": return try pointwiseConvolution(node)
-    case "Add":
+    case "Add" where additions > 0:
       // MatMul and Add, the bias on either side; a convolution may get its bias so too.
       for (data, constant) in [(0, 1), (1, 0)] {
         guard let bias = resolver.floats(node.input(constant)), let source = node.input(data) else {
           continue
         }
-        var dense = try denseLayer(at: skipTransparent(source))
+        var dense = try denseLayer(at: skipTransparent(source), additions: additions - 1)
         guard bias.elements.count == dense.outputs || bias.elements.count == 1 else { break }
         for index in dense.bias.indices {
           dense.bias[index] += bias.elements[bias.elements.count == 1 ? 0 : index]
