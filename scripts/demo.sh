@@ -8,13 +8,14 @@ mkdir -p "$root/demo"
 
 "$programs/csn-convert" "$root/Models/analytic-fusion.onnx" -o "$root/demo/analytic-fusion.graph"
 
-made=()
-for first in "$root"/Models/samples/*-a.png; do
-  pair=$(basename "${first%-a.png}")
-  result="$root/demo/$pair-fused.png"
-  "$programs/csn-run" "$root/demo/analytic-fusion.graph" "$first" "${first%-a.png}-b.png" -o "$result"
+fuse() {
+  local result="$root/demo/$1-fused.png"
+  "$programs/csn-run" "$root/demo/analytic-fusion.graph" "$root/Models/samples/$1-$2.png" "$root/Models/samples/$1-$3.png" -o "$result"
   made+=("$result")
-done
+}
+made=()
+fuse flower near far
+fuse street infrared visible
 
 echo
 echo "Look at:"
