@@ -53,12 +53,9 @@ struct ConformanceCase: Decodable, Sendable {
     operators.filter { name in
       let parts = name.split(separator: ".")
       let op = OperatorName(String(parts.last ?? ""), domain: parts.dropLast().joined(separator: "."))
-      return OperatorRegistry.standard[op] == nil && !Self.importedAway.contains(name)
+      return OperatorRegistry.standard[op] == nil && !OperatorRegistry.rewrittenOnImport.contains(op)
     }
   }
-
-  /// Operators that the importer turns into constants or other operators.
-  private static let importedAway: Set = ["Constant", "Scatter", "Upsample"]
 
   /// What is wrong with the runtime's answer; nil if nothing.
   func failure() -> String? {

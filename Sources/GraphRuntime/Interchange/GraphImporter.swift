@@ -4,6 +4,7 @@ import ONNXParse
 final class GraphImporter {
   let functions: [FunctionKey: FunctionProto]
   let irVersion: Int64
+  private let registry: OperatorRegistry
   private let walk: InferenceWalk
   private var nodeCount = 0
 
@@ -23,6 +24,7 @@ final class GraphImporter {
     }
     self.functions = table
     self.irVersion = irVersion
+    self.registry = registry
     walk = InferenceWalk(registry: registry, opsets: [:], binding: SymbolBinding(of: Graph()))
   }
 
@@ -129,6 +131,7 @@ final class GraphImporter {
           walk.learn(node, of: names.scope.graph, &names.scope.knowledge)
         })
       try OpsetUpgrade.apply(to: &upgrade, opset: try environment.opset(of: op.domain))
+      try FunctionExpansion.apply(to: &upgrade, registry: registry)
       upgrade.finish()
     } catch let error as GraphError {
       throw error.inside(proto.label)

@@ -26,9 +26,10 @@ extension Graph {
   /// The graph with the types of its values and its subgraphs', as far as they can be found: a graph that can't run
   /// here may still be written.
   fileprivate func preparedForExport() throws -> Graph {
-    try validate()
-    let walk = InferenceWalk(registry: .standard, opsets: opsets, binding: SymbolBinding(of: self))
-    return walk.infer(self, given: Knowledge()).graph
+    let graph = try expandingInternalOperators()
+    try graph.validate()
+    let walk = InferenceWalk(registry: .standard, opsets: opsets, binding: SymbolBinding(of: graph))
+    return walk.infer(graph, given: Knowledge()).graph
   }
 }
 

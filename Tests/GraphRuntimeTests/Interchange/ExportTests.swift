@@ -1,5 +1,6 @@
 import Foundation
 import ONNXParse
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
@@ -107,7 +108,7 @@ struct ExportTests {
     #expect(bodies.allSatisfy { $0.nodes.map(\.opType) == ["Identity"] })
   }
 
-  @Test(.enabled(if: Referee.isThere, "needs Python in .venv: scripts/setup-venv.sh"))
+  @Test(.needsPython)
   func theCheckerAcceptsWhatIsWritten() throws {
     var body = Graph(name: "body")
     let captured = body.addValue("x")

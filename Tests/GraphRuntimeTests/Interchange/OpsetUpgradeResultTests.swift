@@ -1,11 +1,12 @@
 import Foundation
 import ONNXParse
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
 
 /// Models in old spellings give the results of NumPy and ONNX Runtime; so do the same models written again.
-@Suite(.enabled(if: Referee.isThere, "needs Python in .venv: scripts/setup-venv.sh"))
+@Suite(.needsPython)
 struct OpsetUpgradeResultTests {
   @Test func oldSpellingsGiveTheRightResults() throws {
     try Referee.withFolder { folder in

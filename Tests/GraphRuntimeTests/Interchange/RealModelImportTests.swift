@@ -1,5 +1,6 @@
 import Foundation
 import ONNXParse
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
@@ -8,12 +9,12 @@ import Testing
 struct RealModelImportTests {
   static let models =
     (try? FileManager.default.contentsOfDirectory(
-      at: Referee.shared.appending(path: "models"), includingPropertiesForKeys: nil))?
+      at: URL(filePath: Shared.path("data/models")), includingPropertiesForKeys: nil))?
     .filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path } ?? []
 
   /// The light zoo models of the `onnx` package: whole networks whose weights are constants made on the spot.
   static let lightModels: [URL] = {
-    let library = Referee.packageRoot.appending(path: ".venv/lib")
+    let library = URL(filePath: packageRoot).appending(path: ".venv/lib")
     let python =
       (try? FileManager.default.contentsOfDirectory(at: library, includingPropertiesForKeys: nil)) ?? []
     let folders = python.map { $0.appending(path: "site-packages/onnx/backend/test/data/light") }
@@ -23,11 +24,11 @@ struct RealModelImportTests {
     return files.filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path }
   }()
 
-  @Test(.enabled(if: !models.isEmpty, "needs ../shared"), arguments: models)
+  @Test(.needsShared, arguments: models)
   func everyModelIsTypedThroughout(path: URL) throws { try check(path) }
 
   @Test(
-    .enabled(if: !lightModels.isEmpty, "needs onnx in .venv: scripts/setup-venv.sh"), arguments: lightModels)
+    .needsPython, arguments: lightModels)
   func everyLightModelIsTypedThroughout(path: URL) throws { try check(path) }
 
   private func check(_ path: URL) throws {
@@ -35,7 +36,7 @@ struct RealModelImportTests {
     try graph.inferTypes()
     let untyped = graph.values.values.filter { $0.type?.tensor?.shape == nil }
     #expect(untyped.isEmpty, "\(untyped.prefix(3).map(\.name))")
-    if Referee.isThere {
+    if Python.isPresent {
       try Referee.withFolder { folder in
         let copy = folder.appending(path: "copy.onnx").path
         try Model(exporting: graph).write(to: copy)

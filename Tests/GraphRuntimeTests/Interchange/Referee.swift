@@ -1,51 +1,21 @@
 import Foundation
 import GraphRuntime
 import ONNXParse
+import TestSupport
 
 /// Independent programs that tell what is right: scripts of `Tests/Referees` in the Python of the test environment.
 enum Referee {
-  static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-
-  private static let python = packageRoot.appending(path: ".venv/bin/python").path
-
-  /// Whether the test environment is there (`scripts/setup-venv.sh` makes it).
-  static let isThere = FileManager.default.isExecutableFile(atPath: python)
-
-  /// Models and pictures that are not the repository's; absent on most machines.
-  static let shared = packageRoot.appending(path: "../shared/data").standardizedFileURL
-
-  struct Refusal: Error, CustomStringConvertible {
-    let description: String
-  }
-
   /// Runs a script.
   /// - Returns: what it prints.
-  /// - Throws: `Refusal` with what it says on its way out.
   @discardableResult
   static func run(_ script: String, _ arguments: String...) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: python)
-    process.arguments = [packageRoot.appending(path: "Tests/Referees/\(script)").path] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Refusal(description: "\(script): \(text.suffix(2000))")
-    }
-    return text
+    try Python.run(file: "\(packageRoot)/Tests/Referees/\(script)", arguments: arguments)
   }
 
   /// Calls `body` with a new empty folder, which is gone afterwards.
   static func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "csn-tests-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder)
+    let folder = try TemporaryFolder()
+    return try withExtendedLifetime(folder) { try body(URL(filePath: folder.path)) }
   }
 
   /// The tensors `PREFIX_0.pb`, `PREFIX_1.pb`... of a folder.

@@ -16,6 +16,7 @@ struct NodeUpgrade {
   private var following:
     [(op: OperatorName, inputs: [Value.ID?], output: Value.ID, attributes: [String: Attribute])] = []
   private var constant: Tensor?
+  private var isDissolved = false
 
   init(
     _ op: OperatorName, name: String, inputs: [Value.ID?], outputs: [Value.ID?],
@@ -37,7 +38,7 @@ struct NodeUpgrade {
       if case let id?? = outputs.first { scope.define(id, as: constant) }
       return
     }
-    add(op, name, inputs, outputs, attributes)
+    if !isDissolved { add(op, name, inputs, outputs, attributes) }
     for node in following { add(node.op, "\(name)/\(node.op)", node.inputs, [node.output], node.attributes) }
   }
 
@@ -122,11 +123,31 @@ extension NodeUpgrade {
 
   /// Adds a node before this one; returns what it makes.
   func emit(_ op: OperatorName, _ inputs: Value.ID?..., attributes: [String: Attribute] = [:]) -> Value.ID {
-    let label = "\(name)/\(op)"
-    let result = scope.graph.addValue(label)
-    add(op, label, inputs, [result], attributes)
-    return result
+    emit(op, inputs, count: 1, attributes: attributes)[0]
   }
+
+  /// Adds a node of any number of inputs before this one; returns what it makes.
+  func emit(_ op: OperatorName, inputs: [Value.ID?], attributes: [String: Attribute] = [:]) -> Value.ID {
+    emit(op, inputs, count: 1, attributes: attributes)[0]
+  }
+
+  /// Adds a node of `count` outputs before this one; returns what it makes.
+  func emit(
+    _ op: OperatorName, _ inputs: [Value.ID?], count: Int, attributes: [String: Attribute] = [:]
+  ) -> [Value.ID] {
+    let label = "\(name)/\(op)"
+    let results = (0..<count).map { _ in scope.graph.addValue(label) }
+    add(op, label, inputs, results, attributes)
+    return results
+  }
+
+  /// Adds a node that makes the output at `index`; does nothing where that is not asked for.
+  func make(_ index: Int, _ op: OperatorName, _ inputs: Value.ID?..., attributes: [String: Attribute] = [:]) {
+    if let id = output(index) { add(op, index == 0 ? name : "\(name)/\(op)", inputs, [id], attributes) }
+  }
+
+  /// Leaves the node itself out: other nodes make all its outputs.
+  mutating func dissolve() { isDissolved = true }
 
   /// Adds a constant.
   func addConstant(_ tensor: Tensor, _ role: String = "constant") -> Value.ID {

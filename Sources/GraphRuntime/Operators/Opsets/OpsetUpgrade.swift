@@ -26,6 +26,11 @@ enum OpsetUpgrade {
     for change in changes[node.op.type] ?? [] where opset < change.opset { try change.apply(&node) }
   }
 
+  /// The operators that no node keeps.
+  static var withdrawnNames: [String] {
+    changes.filter { $0.value.contains { $0.opset == .max } }.map(\.key)
+  }
+
   /// By operator, oldest change first.
   private static let changes: [String: [Change]] = {
     var table: [String: [Change]] = [:]
