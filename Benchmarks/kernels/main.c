@@ -1,6 +1,6 @@
 // Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
 // machine's measured peak, and what was picked.
-//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [json]
+//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [bare] [json]
 // `whole` runs ResNet50 from end to end.
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 typedef struct {
   int threads, batch, json, winograd_limit;
-  bool bf16;
+  bool bf16, bare;
   const char *network;
   csn_conv_algorithm algorithm;
 } options;
@@ -98,6 +98,8 @@ int main(int count, char **arguments) {
     } else if (strcmp(arguments[i], "batch") == 0) {
       options.batch = atoi(next);
       i++;
+    } else if (strcmp(arguments[i], "bare") == 0) {
+      options.bare = true;
     } else if (strcmp(arguments[i], "bf16") == 0) {
       options.bf16 = true;
     } else if (strcmp(arguments[i], "winograd") == 0) {
@@ -120,7 +122,7 @@ int main(int count, char **arguments) {
     conv_options.threads = options.threads;
     conv_options.winograd_limit = options.winograd_limit;
     conv_options.allow_bf16 = options.bf16;
-    bench_resnet(&conv_options, pool, options.batch, options.batch > 1 ? 10 : 40);
+    bench_resnet(&conv_options, pool, options.batch, options.bare, options.batch > 1 ? 10 : 40);
   }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     if (!options.network || strcmp(options.network, shapes[i].network) == 0) run_shape(&shapes[i], &options, peak, pool);

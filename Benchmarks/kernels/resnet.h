@@ -4,5 +4,5 @@
 #include "csn_conv.h"
 #include "csn_pool.h"
 
-/// Runs the network `runs` times and prints the median and least time, and the time by layer.
-void bench_resnet(const csn_conv_options *options, csn_pool *pool, int batch, int runs);
+/// Runs the network (`bare`: without halos around its tensors) `runs` times and prints the median and least time, and the time by layer.
+void bench_resnet(const csn_conv_options *options, csn_pool *pool, int batch, bool bare, int runs);
