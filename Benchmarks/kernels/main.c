@@ -88,7 +88,7 @@ static void run_shape(const shape *shape, const options *options, double peak, c
 }
 
 int main(int count, char **arguments) {
-  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 6};
+  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 4};
   for (int i = 1; i < count; i++) {
     const char *next = i + 1 < count ? arguments[i + 1] : "";
     if (atoi(arguments[i]) > 0) {

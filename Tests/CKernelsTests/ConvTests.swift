@@ -328,6 +328,34 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     #expect(back == weights)
   }
 
+  @Test func selectionDependsOnTheShapeAlone() {
+    func choice(
+      _ inChannels: Int, _ outChannels: Int, _ size: Int, images: Int = 1, limit: Int32 = 4,
+      level: csn_cpu_level,
+      threads: Int32
+    ) -> csn_conv_algorithm {
+      var conv = csn_conv_make(Int32(inChannels), Int32(outChannels), 3, 3)
+      (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (1, 1, 1, 1)
+      var x = tensor(images, inChannels, (size, size))
+      var y = tensor(images, outChannels, (size, size))
+      var options = csn_conv_default_options()
+      (options.level, options.threads, options.winograd_limit) = (level, threads, limit)
+      return csn_conv_select(&conv, &x, &y, &options)
+    }
+    for level in availableLevels {
+      for threads: Int32 in [1, 2, 16] {
+        // ResNet50's and GoogLeNet's, as measured.
+        #expect(choice(64, 64, 56, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(256, 256, 14, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(512, 512, 7, level: level, threads: threads) == CSN_CONV_WINOGRAD2)
+        #expect(choice(512, 512, 7, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(64, 3, 512, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+      }
+    }
+  }
+
   @Test func refusesWhatDoesNotFit() {
     var plan = csn_conv_plan()
     var conv = csn_conv_make(16, 32, 3, 3)
