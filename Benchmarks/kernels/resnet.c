@@ -98,7 +98,8 @@ static void run_layer(layer *layer, void *scratch, csn_pool *pool) {
 
 static void run(network *net, void *scratch, csn_pool *pool, double (*now)(void)) {
   for (int i = 0; i < net->count; i++) {
-    if (i == 1) csn_pooling_run(&net->pooling, &net->stem.shape, net->stem.first, &net->pooled.shape, net->pooled.first, pool);
+    if (i == 1)
+      csn_pooling_run(&net->pooling, &net->stem.shape, net->stem.first, &net->pooled.shape, net->pooled.first, pool);
     if (i == net->count - 1)
       csn_global_average(&net->last.shape, net->last.first, net->layers[i].in->first, 2048, pool);
     double start = now ? now() : 0;

@@ -22,7 +22,11 @@ struct ConvCase: Sendable, CustomStringConvertible {
   var halo = false
 
   var description: String {
-    "\(String(cString: csn_conv_algorithm_name(algorithm))) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) p\(pads) g\(groups)\(residual ? " +res" : "")\(halo ? " halo" : "")\(planar ? " planar" : "")"
+    let name = String(cString: csn_conv_algorithm_name(algorithm))
+    let flags = (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "")
+    return
+      "\(name) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) "
+      + "p\(pads) g\(groups)\(flags)"
   }
 
   var conv: csn_conv {
@@ -144,7 +148,8 @@ func roundedToBF16(_ value: Float) -> Float {
   return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
 }
 
-/// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms' magnitudes.
+/// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms'
+/// magnitudes.
 func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
   var numbers = Numbers(seed: UInt64(test.inChannels * 31 + test.size.0))
   let (oh, ow) = test.outSize
