@@ -21,7 +21,7 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
     .target(
-      name: "CKernels", cSettings: [.headerSearchPath(".")],
+      name: "CKernels", exclude: ["README.md"], cSettings: [.headerSearchPath(".")],
       linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
 
     // Libraries, lowest first; each imports only what stands above it here.

@@ -1,6 +1,6 @@
 // Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
 // machine's measured peak, and what was picked.
-//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [json]
+//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [bare] [json]
 // `whole` runs ResNet50 from end to end.
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 typedef struct {
   int threads, batch, json, winograd_limit;
-  bool bf16;
+  bool bf16, bare;
   const char *network;
   csn_conv_algorithm algorithm;
 } options;
@@ -40,7 +40,8 @@ static float *tensor_memory(const csn_tensor *tensor) {
 static double measure(const csn_conv_plan *plan, csn_pool *pool) {
   const csn_conv *conv = &plan->conv;
   size_t plain_count = (size_t)conv->out_channels * conv->in_channels * conv->kernel_h * conv->kernel_w;
-  float *plain = random_floats(plain_count), *packed = random_floats(plan->weight_count), *bias = random_floats(plan->bias_count);
+  float *plain = random_floats(plain_count), *packed = random_floats(plan->weight_count);
+  float *bias = random_floats(plan->bias_count);
   csn_conv_pack(plan->algorithm, conv, plain, packed);
   float *in = tensor_memory(&plan->in), *out = tensor_memory(&plan->out);
   float *residual = plan->has_residual ? tensor_memory(&plan->residual) : NULL;
@@ -66,8 +67,9 @@ static void run_shape(const shape *shape, const options *options, double peak, c
   conv.lower = 0;
   const int size = (shape->in_size + 2 * shape->pad - shape->kernel) / shape->stride + 1;
   csn_layout layout = shape->in_channels <= 4 ? CSN_PLANAR : CSN_BLOCKED;
-  csn_tensor in = csn_tensor_make(layout, options->batch, shape->in_channels, shape->in_size, shape->in_size, shape->pad,
-                                  shape->pad, shape->pad, shape->pad);
+  const int pad = shape->pad;
+  csn_tensor in = csn_tensor_make(layout, options->batch, shape->in_channels, shape->in_size, shape->in_size, pad, pad,
+                                  pad, pad);
   csn_tensor out = csn_tensor_make(CSN_BLOCKED, options->batch, shape->out_channels, size, size, 0, 0, 0, 0);
   csn_conv_options conv_options = csn_conv_default_options();
   conv_options.threads = options->threads;
@@ -88,7 +90,7 @@ static void run_shape(const shape *shape, const options *options, double peak, c
 }
 
 int main(int count, char **arguments) {
-  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 6};
+  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 4};
   for (int i = 1; i < count; i++) {
     const char *next = i + 1 < count ? arguments[i + 1] : "";
     if (atoi(arguments[i]) > 0) {
@@ -98,6 +100,8 @@ int main(int count, char **arguments) {
     } else if (strcmp(arguments[i], "batch") == 0) {
       options.batch = atoi(next);
       i++;
+    } else if (strcmp(arguments[i], "bare") == 0) {
+      options.bare = true;
     } else if (strcmp(arguments[i], "bf16") == 0) {
       options.bf16 = true;
     } else if (strcmp(arguments[i], "winograd") == 0) {
@@ -105,7 +109,8 @@ int main(int count, char **arguments) {
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
       for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_BF16; a++)
-        if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0) options.algorithm = (csn_conv_algorithm)a;
+        if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0)
+          options.algorithm = (csn_conv_algorithm)a;
       i++;
     } else if (strcmp(arguments[i], "all") != 0) {
       options.network = arguments[i];
@@ -120,10 +125,11 @@ int main(int count, char **arguments) {
     conv_options.threads = options.threads;
     conv_options.winograd_limit = options.winograd_limit;
     conv_options.allow_bf16 = options.bf16;
-    bench_resnet(&conv_options, pool, options.batch, options.batch > 1 ? 10 : 40);
+    bench_resnet(&conv_options, pool, options.batch, options.bare, options.batch > 1 ? 10 : 40);
   }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    if (!options.network || strcmp(options.network, shapes[i].network) == 0) run_shape(&shapes[i], &options, peak, pool);
+    if (!options.network || strcmp(options.network, shapes[i].network) == 0)
+      run_shape(&shapes[i], &options, peak, pool);
   csn_pool_destroy(pool);
   return 0;
 }

@@ -29,10 +29,13 @@ typedef struct {
   csn_pooling pooling;
   size_t scratch_bytes;
   int batch;
+  /// Tensors without halos: padded convolutions copy their inputs.
+  bool bare;
 } network;
 
 static activation *make(network *net, csn_layout layout, int channels, int size, int halo, activation *into) {
   if (!into) into = calloc(1, sizeof *into);
+  if (net->bare) halo = 0;
   into->shape = csn_tensor_make(layout, net->batch, channels, size, size, halo, halo, halo, halo);
   into->memory = random_floats(csn_tensor_count(&into->shape));
   into->first = into->memory + csn_tensor_origin(&into->shape);
@@ -63,9 +66,10 @@ static const activation *add(network *net, const csn_conv_options *options, cons
   return out;
 }
 
-static network *build(const csn_conv_options *options, int batch) {
+static network *build(const csn_conv_options *options, int batch, bool bare) {
   network *net = calloc(1, sizeof *net);
   net->batch = batch;
+  net->bare = bare;
   make(net, CSN_PLANAR, 3, 224, 3, &net->input);
   const activation *x = add(net, options, &net->input, 64, 7, 2, 0, true, NULL);
   net->stem = *x;
@@ -94,7 +98,8 @@ static void run_layer(layer *layer, void *scratch, csn_pool *pool) {
 
 static void run(network *net, void *scratch, csn_pool *pool, double (*now)(void)) {
   for (int i = 0; i < net->count; i++) {
-    if (i == 1) csn_pooling_run(&net->pooling, &net->stem.shape, net->stem.first, &net->pooled.shape, net->pooled.first, pool);
+    if (i == 1)
+      csn_pooling_run(&net->pooling, &net->stem.shape, net->stem.first, &net->pooled.shape, net->pooled.first, pool);
     if (i == net->count - 1)
       csn_global_average(&net->last.shape, net->last.first, net->layers[i].in->first, 2048, pool);
     double start = now ? now() : 0;
@@ -128,9 +133,9 @@ static void print_layers(network *net, int runs) {
   }
 }
 
-void bench_resnet(const csn_conv_options *options, csn_pool *pool, int batch, int runs) {
+void bench_resnet(const csn_conv_options *options, csn_pool *pool, int batch, bool bare, int runs) {
   double (*now)(void) = options->threads > 1 ? seconds : thread_seconds;
-  network *net = build(options, batch);
+  network *net = build(options, batch, bare);
   void *scratch = random_floats(net->scratch_bytes / sizeof(float) + 1);
   double *times = calloc((size_t)runs, sizeof *times);
   for (int i = 0; i < 3; i++) run(net, scratch, pool, NULL);

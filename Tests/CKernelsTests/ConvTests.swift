@@ -22,7 +22,11 @@ struct ConvCase: Sendable, CustomStringConvertible {
   var halo = false
 
   var description: String {
-    "\(String(cString: csn_conv_algorithm_name(algorithm))) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) p\(pads) g\(groups)\(residual ? " +res" : "")\(halo ? " halo" : "")\(planar ? " planar" : "")"
+    let name = String(cString: csn_conv_algorithm_name(algorithm))
+    let flags = (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "")
+    return
+      "\(name) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) "
+      + "p\(pads) g\(groups)\(flags)"
   }
 
   var conv: csn_conv {
@@ -144,7 +148,8 @@ func roundedToBF16(_ value: Float) -> Float {
   return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
 }
 
-/// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms' magnitudes.
+/// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms'
+/// magnitudes.
 func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
   var numbers = Numbers(seed: UInt64(test.inChannels * 31 + test.size.0))
   let (oh, ow) = test.outSize
@@ -326,6 +331,34 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     #expect(csn_conv_pack(CSN_CONV_DIRECT, &conv, weights, &packed) == CSN_OK)
     #expect(csn_conv_unpack(CSN_CONV_DIRECT, &conv, packed, &back) == CSN_OK)
     #expect(back == weights)
+  }
+
+  @Test func selectionDependsOnTheShapeAlone() {
+    func choice(
+      _ inChannels: Int, _ outChannels: Int, _ size: Int, images: Int = 1, limit: Int32 = 4,
+      level: csn_cpu_level,
+      threads: Int32
+    ) -> csn_conv_algorithm {
+      var conv = csn_conv_make(Int32(inChannels), Int32(outChannels), 3, 3)
+      (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (1, 1, 1, 1)
+      var x = tensor(images, inChannels, (size, size))
+      var y = tensor(images, outChannels, (size, size))
+      var options = csn_conv_default_options()
+      (options.level, options.threads, options.winograd_limit) = (level, threads, limit)
+      return csn_conv_select(&conv, &x, &y, &options)
+    }
+    for level in availableLevels {
+      for threads: Int32 in [1, 2, 16] {
+        // ResNet50's and GoogLeNet's, as measured.
+        #expect(choice(64, 64, 56, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(256, 256, 14, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(512, 512, 7, level: level, threads: threads) == CSN_CONV_WINOGRAD2)
+        #expect(choice(512, 512, 7, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(64, 3, 512, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+      }
+    }
   }
 
   @Test func refusesWhatDoesNotFit() {

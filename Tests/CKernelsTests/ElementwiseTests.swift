@@ -82,5 +82,35 @@ extension ForcedLevels {
         return out
       }) { expectNear(values, expected, tolerance: 1e-6) }
     }
+
+    @Test(arguments: [true, false], [16, 37])
+    func byChannel(_ perImage: Bool, _ channels: Int) {
+      var numbers = Numbers(seed: 12)
+      let extent = (3, 5)
+      let area = extent.0 * extent.1
+      let padded = (channels + 15) / 16 * 16
+      let x = numbers.array(2 * channels * area)
+      let scale = numbers.array(2 * padded)
+      let shift = numbers.array(2 * padded)
+      let expected = x.indices.map { index in
+        let channel = index / area % channels + (perImage ? index / area / channels * padded : 0)
+        return min(0.5, max(-0.25, Double(scale[channel]) * Double(x[index]) + Double(shift[channel])))
+      }
+      var shape = tensor(2, channels, extent)
+      let input = Memory(shape, values: x)
+      for values in everyLevel({ pool in
+        let output = Memory(shape)
+        csn_channel_affine(
+          &shape, input.first, scale, shift, perImage ? padded : 0, -0.25, 0.5, &shape, output.first, pool)
+        #expect(output.isIntact)
+        return output.values
+      }) { expectNear(values, expected, tolerance: 2e-7) }
+      for values in everyLevel({ pool in
+        let output = Memory(shape)
+        csn_channel_affine(
+          &shape, input.first, nil, nil, 0, -.infinity, .infinity, &shape, output.first, pool)
+        return output.values
+      }) { #expect(values == x) }
+    }
   }
 }

@@ -27,7 +27,8 @@ func everyLevel(
   }
 }
 
-/// Expects `values` to be near `expected`, relative to the larger of the expected value and one; NaN where NaN is expected.
+/// Expects `values` to be near `expected`, relative to the larger of the expected value and one; NaN where NaN is
+/// expected.
 func expectNear(
   _ values: [Float], _ expected: [Double], tolerance: Double,
   sourceLocation: SourceLocation = #_sourceLocation

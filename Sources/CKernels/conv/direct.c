@@ -33,8 +33,10 @@ static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel,
 static void stage_input(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const csn_tensor *in = &plan->in;
-  int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h, conv->pad_top);
-  int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w, conv->pad_left);
+  const int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h,
+                                  conv->pad_top);
+  const int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w,
+                                 conv->pad_left);
   plan->source = *in;
   if (plan->algorithm == CSN_CONV_BF16) {
     // Pairs, always in scratch.
@@ -179,7 +181,8 @@ static void gather_pairs(const direct_job *job, int first, int end, int pixels, 
     for (int block = 0; block < blocks; block += 2) {
       const float *low = job->in + offsets.in[0] + block * in->block_stride;
       csn_bf16_pair(low, block + 1 < blocks ? low + in->block_stride : NULL,
-                    (ptrdiff_t)plan->conv.stride_w * csn_block, pairs + (ptrdiff_t)block / 2 * pixels * csn_block, count);
+                    (ptrdiff_t)plan->conv.stride_w * csn_block,
+                    pairs + (ptrdiff_t)block / 2 * pixels * csn_block, count);
     }
     pairs += (ptrdiff_t)count * csn_block;
   }

@@ -3,8 +3,8 @@
 #include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
-// Grouped convolution runs as an ordinary one whose panels each read only the input blocks that their groups lie in, with zeros
-// between groups. All panels read the same number of blocks, so that the packing stays regular.
+// Grouped convolution runs as an ordinary one whose panels each read only the input blocks that their groups lie in,
+// with zeros between groups. All panels read the same number of blocks, so that the packing stays regular.
 
 /// The input blocks that the groups of panel `panel` touch.
 static void panel_range(const csn_conv *conv, int panel, int *first, int *end) {

@@ -1,20 +1,47 @@
 #include "conv/conv.h"
 
-// Which algorithm serves which shape: the first row that fits. Filled by measurement (Benchmarks/kernels, AVX-512 on Zen 4).
-typedef struct {
-  csn_cpu_level level;
-  /// The least output width and height, and the least of input and output channels.
-  int extent, channels;
-  csn_conv_algorithm algorithm;
-} winograd_row;
+// Which algorithm serves which shape: the one of the least cost, from measurements on one core of a Zen 4 (AVX-512; see
+// Benchmarks/kernels). The choice is the same on every CPU, so that weights packed on one fit all; nor does it depend
+// on the number of threads, so that results don't.
 
-static const winograd_row winograd_rows[] = {
-    {CSN_CPU_PORTABLE, 12, 16, CSN_CONV_WINOGRAD4},
-    {CSN_CPU_PORTABLE, 6, 64, CSN_CONV_WINOGRAD2},
+typedef struct {
+  csn_conv_algorithm algorithm;
+  /// Nanoseconds that transforming one tile of 16 channels takes, in and out.
+  double input, output;
+} winograd_cost;
+
+static const winograd_cost winograd_costs[] = {
+    {CSN_CONV_WINOGRAD2, 23, 20},
+    {CSN_CONV_WINOGRAD4, 49, 41},
+    {CSN_CONV_WINOGRAD6, 113, 103},
 };
 
-// Fewer input channels than this leave lanes of the pairs empty.
-enum { bf16_channels = 32 };
+/// Multiply-adds a nanosecond; bytes a nanosecond at which weights come from memory.
+static const double products_rate = 56, weights_rate = 26;
+
+enum {
+  // Fewer channels than this leave most of a block or panel empty, and the transforms' cost unpaid.
+  winograd_channels = 16,
+  // Fewer input channels than this leave lanes of bf16's pairs empty.
+  bf16_channels = 32,
+};
+
+/// Nanoseconds of the direct algorithm.
+static double direct_cost(const csn_conv *conv, const csn_tensor *out) {
+  const double weights = (double)csn_conv_weight_count(CSN_CONV_DIRECT, conv);
+  const double pixels = (double)out->images * out->height * out->width;
+  return weights * pixels / products_rate + weights * sizeof(float) / weights_rate;
+}
+
+static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn_tensor *out) {
+  const int m = csn_winograd_outputs(cost->algorithm);
+  const double weights = (double)csn_conv_weight_count(cost->algorithm, conv);
+  const double tiles = (double)out->images * (double)csn_ceil_div(out->height, m) * (double)csn_ceil_div(out->width, m);
+  const double in_blocks = (double)csn_ceil_div(conv->in_channels, csn_block);
+  const double out_blocks = (double)csn_ceil_div(conv->out_channels, csn_block);
+  return weights * tiles / products_rate + tiles * (in_blocks * cost->input + out_blocks * cost->output) +
+         weights * sizeof(float) / weights_rate;
+}
 
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                                    const csn_conv_options *options) {
@@ -22,17 +49,20 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) && conv->groups == 1 &&
                     conv->in_channels >= bf16_channels;
-  const csn_conv_algorithm direct = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
-  if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv)) return direct;
-  const int extent = out->width < out->height ? out->width : out->height;
-  const int channels = conv->in_channels < conv->out_channels ? conv->in_channels : conv->out_channels;
-  for (size_t i = 0; i < sizeof winograd_rows / sizeof *winograd_rows; i++) {
-    const winograd_row *row = &winograd_rows[i];
-    if (options->level >= row->level && extent >= row->extent && channels >= row->channels &&
-        csn_winograd_outputs(row->algorithm) <= options->winograd_limit) {
-      // bf16 products are twice as fast as fp32's: about what F(2,3) saves, with an eighth of the weights.
-      return bf16 && row->algorithm == CSN_CONV_WINOGRAD2 ? direct : row->algorithm;
+  csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
+  if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv) || conv->in_channels < winograd_channels ||
+      conv->out_channels < winograd_channels)
+    return best;
+  // bf16 products are twice as fast, and their weights half as large.
+  double least = direct_cost(conv, out) / (bf16 ? 2 : 1);
+  for (size_t i = 0; i < sizeof winograd_costs / sizeof *winograd_costs; i++) {
+    const winograd_cost *row = &winograd_costs[i];
+    if (csn_winograd_outputs(row->algorithm) > options->winograd_limit) continue;
+    const double cost = cost_of(row, conv, out);
+    if (cost < least) {
+      least = cost;
+      best = row->algorithm;
     }
   }
-  return direct;
+  return best;
 }

@@ -1,5 +1,6 @@
 // Everything Swift sees of the C kernels.
 #pragma once
+#include "csn_channelwise.h"
 #include "csn_conv.h"
 #include "csn_cpu.h"
 #include "csn_elementwise.h"

@@ -13,11 +13,12 @@
 //     void *scratch = aligned_alloc(64, plan.scratch_bytes);         // of the run alone; contents don't matter
 //     csn_conv_run(&plan, x, packed, bias, NULL, y, scratch, pool);
 //
-// - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own scratch.
-// - The input is blocked, or planar for CSN_CONV_PLANAR (few input channels: a network's first layer). The output and the
-//   residual are blocked.
-// - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to scratch
-//   first. Winograd and depthwise convolution need no halo.
+// - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own
+//   scratch.
+// - The input is blocked, or planar for CSN_CONV_PLANAR (few input channels: a network's first layer). The output and
+//   the residual are blocked.
+// - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to
+//   scratch first. Winograd and depthwise convolution need no halo.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
 // - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN.
@@ -52,7 +53,8 @@ typedef enum {
   CSN_CONV_WINOGRAD2 = 4,
   CSN_CONV_WINOGRAD4 = 5,
   CSN_CONV_WINOGRAD6 = 6,
-  /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay fp32.
+  /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay
+  /// fp32.
   CSN_CONV_BF16 = 7,
 } csn_conv_algorithm;
 
@@ -60,7 +62,9 @@ typedef enum {
 typedef struct {
   /// CSN_CONV_AUTO, or the algorithm to use.
   csn_conv_algorithm algorithm;
-  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 6 (default), 4, 2, or 0 for none.
+  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 4 (default), 2, 0 for none; or 6, which gains a few
+  /// percent on large images at three to four times the rounding error of 4 (itself about ten times that of the
+  /// direct algorithm).
   int32_t winograd_limit;
   /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false.
   bool allow_bf16;
@@ -101,7 +105,8 @@ csn_conv csn_conv_make(int32_t in_channels, int32_t out_channels, int32_t kernel
 /// Defaults for the current CPU level and csn_cpu_count() threads.
 csn_conv_options csn_conv_default_options(void);
 
-/// The algorithm for a shape, from the table of measurements in conv/select.c. The same whatever the number of threads.
+/// The algorithm for a shape, from the table of measurements in conv/select.c: the same on every CPU (but for bf16,
+/// where it is allowed) and for any number of threads.
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                                    const csn_conv_options *options);
 

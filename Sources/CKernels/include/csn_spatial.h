@@ -48,7 +48,8 @@ typedef struct {
   float weight;
 } csn_resize_tap;
 
-/// Fills the taps of an axis (`out` of them). `scale` is output over input, as the model states it (its extents may be rounded).
+/// Fills the taps of an axis (`out` of them). `scale` is output over input, as the model states it (its extents may
+/// be rounded).
 void csn_resize_taps(csn_resize_method method, csn_resize_coordinates coordinates, double scale, int32_t in,
                      int32_t out, csn_resize_tap *taps);
 

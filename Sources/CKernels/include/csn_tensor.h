@@ -1,10 +1,10 @@
 // How a tensor [N, C, H, W] of floats lies in memory.
 //
-// Kernels work on the blocked layout (NCHW16c): channels in blocks of 16, [N][C/16][H][W][16], the last block filled up.
-// Lanes past the last channel hold any finite values: weights there are zero, and kernels that look across channels
-// leave them out. A pointer to a tensor points at its first element, so what a descriptor adds is strides: a view of
-// some channel blocks, a plane with a frame of zeros around it (a halo, which lets a padded convolution read in place),
-// a part of a larger tensor are all the same to a kernel.
+// Kernels work on the blocked layout (NCHW16c): channels in blocks of 16, [N][C/16][H][W][16], the last block filled
+// up. Lanes past the last channel hold any finite values: weights there are zero, and kernels that look across
+// channels leave them out. A pointer to a tensor points at its first element, so what a descriptor adds is strides: a
+// view of some channel blocks, a plane with a frame of zeros around it (a halo, which lets a padded convolution read
+// in place), a part of a larger tensor are all the same to a kernel.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,7 +51,8 @@ int32_t csn_tensor_blocks(const csn_tensor *tensor);
 csn_tensor csn_tensor_make(csn_layout layout, int32_t images, int32_t channels, int32_t height, int32_t width,
                            int32_t halo_top, int32_t halo_left, int32_t halo_bottom, int32_t halo_right);
 
-/// Floats of the memory that csn_tensor_make's tensor takes, halo included; 0 where extents are not positive or too large.
+/// Floats of the memory that csn_tensor_make's tensor takes, halo included; 0 where extents are not positive or too
+/// large.
 size_t csn_tensor_count(const csn_tensor *tensor);
 
 /// Where in that memory the first element is, in floats; a multiple of 16 for a blocked tensor.

@@ -19,7 +19,8 @@ CSN_INLINE csn_v16 window(const int maximum, const csn_pooling_row *row, const f
 }
 
 /// A whole window of `rows` x `columns`, neither dilated nor cut.
-CSN_INLINE csn_v16 small_window(const int maximum, const int rows, const int columns, const float *in, ptrdiff_t stride) {
+CSN_INLINE csn_v16 small_window(const int maximum, const int rows, const int columns, const float *in,
+                                ptrdiff_t stride) {
   csn_v16 sum = csn_load(in);
   CSN_UNROLL for (int y = 0; y < rows; y++) {
     CSN_UNROLL for (int x = 0; x < columns; x++) {
@@ -74,11 +75,13 @@ CSN_INLINE void pool_row(const int maximum, const csn_pooling_row *row) {
 static void max_row(const csn_pooling_row *row) { pool_row(1, row); }
 static void average_row(const csn_pooling_row *row) { pool_row(0, row); }
 
-CSN_INLINE void reduce_plane(const int maximum, const float *in, ptrdiff_t row_stride, int height, int width, float *out) {
+CSN_INLINE void reduce_plane(const int maximum, const float *in, ptrdiff_t row_stride, int height, int width,
+                             float *out) {
   const csn_v16 start = maximum ? csn_splat(-INFINITY) : csn_zero();
   csn_v16 total = start;
   for (int y = 0; y < height; y++, in += row_stride) {
-    // Four sums, so that additions don't wait for each other; each row by itself, which also keeps rounding errors small.
+    // Four sums, so that additions don't wait for each other; each row by itself, which also keeps rounding errors
+    // small.
     csn_v16 sums[4] = {start, start, start, start};
     int x = 0;
     for (; x + 4 <= width; x += 4) {

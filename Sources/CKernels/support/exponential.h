@@ -19,7 +19,8 @@ CSN_INLINE csn_v16 csn_exp(csn_v16 x) {
   p = csn_fma(p, r, csn_splat(1.0f / 6));
   p = csn_fma(p, r, csn_splat(0.5f));
   p = csn_fma(p, r * r, r) + csn_splat(1.0f);
-  // 2^n in two factors: n reaches below the smallest exponent and above the largest. A NaN has no exponent: clear it for the conversion.
+  // 2^n in two factors: n reaches below the smallest exponent and above the largest. A NaN has no exponent: clear it
+  // for the conversion.
   csn_v16 finite = bounded == bounded ? n : csn_zero();
   csn_i16 exponent = __builtin_convertvector(finite, csn_i16), half = exponent >> 1;
   csn_v16 first = __builtin_bit_cast(csn_v16, (half + 127) << 23);

@@ -1,5 +1,5 @@
-// Sixteen floats: one pixel of one channel block. The compiler splits them as the target's registers demand, so that one
-// source serves every CPU; a variant's file sets the target (support/target_*.h) before it includes this.
+// Sixteen floats: one pixel of one channel block. The compiler splits them as the target's registers demand, so that
+// one source serves every CPU; a variant's file sets the target (support/target_*.h) before it includes this.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,15 +1,16 @@
-// Direct convolution with bf16 products, two channels at a time, and fp32 sums. Activations are fp32 in memory: a chunk's inputs are
-// rounded to pairs on the way in.
+// Direct convolution with bf16 products, two channels at a time, and fp32 sums. Activations are fp32 in memory: a
+// chunk's inputs are rounded to pairs on the way in.
 //
-// A pair block holds 32 channels of a pixel in 16 words: lane i has channel i in its low half and channel 16 + i in its high half. To
-// the tile kernels this is a blocked tensor with half as many blocks.
+// A pair block holds 32 channels of a pixel in 16 words: lane i has channel i in its low half and channel 16 + i in
+// its high half. To the tile kernels this is a blocked tensor with half as many blocks.
 #pragma once
 #include "conv/conv.h"
 
 /// Pair blocks of an input.
 static inline int csn_bf16_blocks(const csn_conv *conv) { return (conv->in_channels - 1) / (2 * csn_block) + 1; }
 
-/// Rounds `pixels` pixels of two channel blocks to one pair block; `high` may be NULL for none. Pixels lie `step` floats apart.
+/// Rounds `pixels` pixels of two channel blocks to one pair block; `high` may be NULL for none. Pixels lie `step`
+/// floats apart.
 void csn_bf16_pair(const float *low, const float *high, ptrdiff_t step, float *out, int pixels);
 
 extern const csn_tile_kernels csn_tile_kernels_bf16;

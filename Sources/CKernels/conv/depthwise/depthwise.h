@@ -4,8 +4,8 @@
 
 /// One row of output pixels of one channel block.
 typedef struct {
-  /// The row's first window, inside the input or not; rows and columns of the window that exist are in [first_y, end_y) for the whole row, and
-  /// found for every pixel.
+  /// The row's first window, inside the input or not; rows and columns of the window that exist are in [first_y,
+  /// end_y) for the whole row, and found for every pixel.
   const float *in;
   ptrdiff_t in_row;
   int first_y, end_y;

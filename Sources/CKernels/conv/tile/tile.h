@@ -1,8 +1,8 @@
 // The innermost convolution: a few output pixels times one panel of 32 output channels, the whole sum over input
 // channels and kernel taps held in registers.
 //
-// Every variant adds the products of an output in the same order, so an output's bits depend neither on the pixel count of
-// the tile it falls into nor on the way the work is cut.
+// Every variant adds the products of an output in the same order, so an output's bits depend neither on the pixel
+// count of the tile it falls into nor on the way the work is cut.
 #pragma once
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
-// The tile kernels of one variant; see tile.h. The including file has set the target, CSN_TILE_PIXELS (at most 14) and
-// CSN_TILE_VECTORS: how many of a panel's two 16-channel halves the registers hold at once. It may set CSN_TILE_MULTIPLY_ADD,
-// for other products than fp32's, and CSN_TILE_BLOCKED_ONLY.
+// The tile kernels of one variant; see tile.h. The including file has set the target, CSN_TILE_PIXELS (at most 14)
+// and CSN_TILE_VECTORS: how many of a panel's two 16-channel halves the registers hold at once. It may set
+// CSN_TILE_MULTIPLY_ADD, for other products than fp32's, and CSN_TILE_BLOCKED_ONLY.
 #include "conv/tile/tile.h"
 
 #ifndef CSN_TILE_MULTIPLY_ADD

@@ -1,7 +1,7 @@
 #include "conv/winograd/winograd.h"
 
-/// The matrix G of n = m + 2 rows: row j is [1, p, p^2] / prod over the other points of (p - q); the last row, for the point at
-/// infinity, is [0, 0, 1].
+/// The matrix G of n = m + 2 rows: row j is [1, p, p^2] / prod over the other points of (p - q); the last row, for
+/// the point at infinity, is [0, 0, 1].
 static void filter_matrix(int m, double matrix[8][3]) {
   static const double points[3][7] = {
       {0, CSN_WINOGRAD2_A, -CSN_WINOGRAD2_A},

@@ -1,6 +1,7 @@
-// Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in scratch of its
-// worker's own that stays in the second-level cache; right where the transformed weights fit there too. By frequency: each step
-// runs over all tiles (or a round of many) before the next begins, so that the weights are read once.
+// Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in
+// scratch of its worker's own that stays in the second-level cache; right where the transformed weights fit there
+// too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the weights
+// are read once.
 #include "conv/winograd/winograd.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 // Winograd's minimal filtering F(m x m, 3 x 3), by Toom-Cook with n = m + 2 points: A^T [(G g G^T) * (B^T d B)] A.
 //
-// Points: 0, +-a [, +-b [, +-c]], infinity. Pairs of opposite points share the even and the odd part of a sum, which halves
-// the work. Points near one keep the transforms' entries, and so the rounding errors, small.
+// Points: 0, +-a [, +-b [, +-c]], infinity. Pairs of opposite points share the even and the odd part of a sum, which
+// halves the work. Points near one keep the transforms' entries, and so the rounding errors, small.
 #pragma once
 #include <stddef.h>
 

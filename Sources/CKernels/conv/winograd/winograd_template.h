@@ -15,7 +15,8 @@ CSN_INLINE void output2(const csn_v16 m[4], csn_v16 y[2]) {
   y[1] = (m[1] - m[2]) + m[3];
 }
 
-/// Results at +-point from the even and the odd part. One product and two sums: processors add beside their multipliers.
+/// Results at +-point from the even and the odd part. One product and two sums: processors add beside their
+/// multipliers.
 CSN_INLINE void pair(double point, csn_v16 even, csn_v16 odd, csn_v16 r[2]) {
   odd *= csn_splat(point);
   r[0] = even + odd;
@@ -45,7 +46,8 @@ CSN_INLINE void output4(const csn_v16 m[6], csn_v16 y[4]) {
   y[3] = csn_fma(csn_splat(b * b * b), odd_b, csn_fma(csn_splat(a * a * a), odd_a, m[5]));
 }
 
-/// x^6 - (p + q) x^4 + p q x^2 without its factor x^2 or x: the even or odd part of the points whose squares are not p, q.
+/// x^6 - (p + q) x^4 + p q x^2 without its factor x^2 or x: the even or odd part of the points whose squares are not
+/// p, q.
 CSN_INLINE csn_v16 quartic(double p, double q, csn_v16 low, csn_v16 middle, csn_v16 high) {
   return csn_fma(csn_splat(p * q), low, csn_fma(csn_splat(-(p + q)), middle, high));
 }
