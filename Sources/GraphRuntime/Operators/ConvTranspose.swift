@@ -132,20 +132,7 @@ private struct TransposedConvolutionKernel: FloatingKernel {
             b: memory.input(x, as: Element.self) + (image * groups + group) * channels * positions,
             ldb: positions,
             c: columns, ldc: positions, alpha: 1, beta: 0))
-        scatter(columns, into: target, geometry)
-      }
-    }
-  }
-
-  private static func scatter<Element: FloatingElement>(
-    _ columns: UnsafePointer<Element>, into target: UnsafeMutablePointer<Element>, _ geometry: WindowGeometry
-  ) {
-    let rowLength = geometry.output[geometry.rank - 1]
-    let stride = geometry.strides[geometry.rank - 1]
-    for tap in 0..<geometry.taps {
-      geometry.forEachRow(tap: tap) { row, start, range in
-        let source = columns + tap * geometry.outputCount + row * rowLength
-        for column in range { target[start + column * stride] += source[column] }
+        geometry.scatter(columns, into: target)
       }
     }
   }

@@ -1,5 +1,5 @@
 /// Merges 1x1 convolutions that read the same input into one, whose output is split: the branches of GoogLeNet's
-/// modules then read their input once.
+/// modules then read their input once. Only whole blocks of 16 channels are merged: the runtime's layout splits there.
 struct SiblingMerge: Pass {
   let name = "sibling-merge"
 
@@ -77,7 +77,8 @@ private struct Sibling {
     guard node.op == "Conv" || node.op == FusedConvolution.name, node.input(3) == nil,
       let input = node.input(0), let output = node.output(0),
       let weight = index.constant(node.input(1)), weight.elementType == .float32,
-      weight.shape.count > 2, weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }),
+      weight.shape.count > 2, weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }), weight.shape[0] % 16 == 0,
+      weight.shape[0] > 0,
       let type = index.tensorType(output), type.shape?.count == weight.shape.count,
       node.attributes["group"]?.int ?? 1 == 1, let activation = try? Activation(node)
     else { return nil }

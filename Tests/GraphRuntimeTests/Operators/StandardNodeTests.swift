@@ -6,15 +6,16 @@ import Testing
 struct StandardNodeTests {
   /// Operators whose kernels run by themselves in `SingleNode`.
   static let operators = [
-    "AveragePool", "BatchNormalization", "Celu", "Clip", "Conv", "ConvInteger", "ConvTranspose",
-    "DepthToSpace", "Dropout", "Elu", "Erf",
+    "AveragePool", "BatchNormalization", "Celu", "Clip", "Col2Im", "Conv", "ConvInteger", "ConvTranspose",
+    "DeformConv", "DepthToSpace", "Dropout", "Elu", "Erf",
     "Gelu", "Gemm",
     "GlobalAveragePool", "GlobalMaxPool", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax",
     "InstanceNormalization", "LRN", "LayerNormalization", "LeakyRelu", "LogSoftmax", "LpNormalization",
     "LpPool",
-    "MatMul", "MatMulInteger", "MaxPool", "MeanVarianceNormalization", "Mish", "PRelu", "Pad", "QLinearConv",
+    "MatMul", "MatMulInteger", "MaxPool", "MaxUnpool", "MeanVarianceNormalization", "Mish", "PRelu", "Pad",
+    "QLinearConv",
     "QLinearMatMul", "RMSNormalization", "Relu",
-    "Resize",
+    "Resize", "RoiAlign",
     "Selu", "Shrink", "Sigmoid", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Swish", "Tanh",
     "ThresholdedRelu",
   ]
