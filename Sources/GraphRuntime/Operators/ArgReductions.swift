@@ -22,7 +22,7 @@ private enum ArgKernel<Better: Relation>: NumericKernel {
     let takesLast = try builder.node.flag("select_last_index", default: false)
     let given = try builder.node.int("axis", default: 0)
     let shape = source.shape.isEmpty ? [1] : source.shape
-    let axis = given < 0 ? given + shape.count : given
+    let axis = source.shape.isEmpty ? 0 : given < 0 ? given + shape.count : given
     let extent = shape[axis]
     let inner = shape[(axis + 1)...].reduce(1, *)
     builder.emit { memory in

@@ -129,7 +129,11 @@ extension Evaluation {
         throw GraphError(.unsupportedType, "the type of what no iteration gives is not known")
       }
       var shape = (type.shape ?? []).map { $0.value ?? 0 }
-      shape.insert(0, at: min(axis, shape.count))
+      let place = axis < 0 ? axis + shape.count + 1 : axis
+      guard (0...shape.count).contains(place) else {
+        throw GraphError(.shapeMismatch, "axis \(axis) is out of range")
+      }
+      shape.insert(0, at: place)
       if type.elementType == .string { return try Tensor(shape: shape, strings: []) }
       return try Tensor(type.elementType, shape: shape, bytes: ByteRegion([]))
     }

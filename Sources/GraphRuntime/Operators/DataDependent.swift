@@ -37,6 +37,7 @@ enum DataDependent {
       return inference.set(0, inference.elementType(0), [.unknown])
     }
     guard var shape = inference.shape(0) else { return inference.set(0, inference.elementType(0), nil) }
+    guard !shape.isEmpty else { throw inference.mismatch("a scalar has no axis to choose along") }
     shape[try inference.normalized(inference.node.int("axis"), rank: shape.count)] = .unknown
     inference.set(0, inference.elementType(0), shape)
   }
@@ -63,6 +64,7 @@ enum DataDependent {
   /// Unique-11: the distinct elements, or slices along `axis`; where each first stood; which each element is; how often.
   @Sendable private static func inferUnique(_ inference: inout TypeInference) throws {
     if inference.node.attributes["axis"] != nil, var shape = inference.shape(0) {
+      guard !shape.isEmpty else { throw inference.mismatch("a scalar has no axis to compare along") }
       shape[try inference.normalized(inference.node.int("axis"), rank: shape.count)] = .unknown
       inference.set(0, inference.elementType(0), shape)
     } else {

@@ -102,7 +102,9 @@ enum Quantization {
         }
       }
       if let target = outputs[1] { memory.output(target, as: Float.self).pointee = scale }
-      if let target = outputs[2] { memory.output(target, as: UInt8.self).pointee = UInt8(zero) }
+      if let target = outputs[2] {
+        memory.output(target, as: UInt8.self).pointee = UInt8(clamping: Double(zero))
+      }
     }
   }
 }
@@ -130,6 +132,7 @@ private struct QuantizationRows: Sendable {
         .shapeMismatch, "scale \(scale.shape) and zero point \(zero.shape) must have one shape")
     }
     let blockSize = try builder.node.int("block_size", default: 0)
+    guard scale.count > 0 || data.count == 0 else { throw GraphError(.shapeMismatch, "there is no scale") }
     guard scale.count > 1 || blockSize > 0 else {
       // One scale for all: a single row of any length.
       (rows, length, extent, block, blocks) = (1, data.count, 1, nil, 1)
@@ -153,7 +156,8 @@ private struct QuantizationRows: Sendable {
       return
     }
     var expected = data.shape
-    expected[axis] = ceilDivide(extent, blockSize)
+    // A block longer than the axis is as long as the axis.
+    expected[axis] = ceilDivide(extent, min(blockSize, max(extent, 1)))
     guard scale.shape == expected else {
       throw GraphError(
         .shapeMismatch, "a scale of shape \(scale.shape) doesn't fit blocks of \(blockSize) of \(data.shape)")

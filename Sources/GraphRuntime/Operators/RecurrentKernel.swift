@@ -79,8 +79,8 @@ private struct RecurrentRun<Cell: RecurrentCell, Element: FloatingElement>: Send
       fill(products, rows: batch, width: width, with: recurrentBias)
       Element.gemm(
         GEMMCall(
-          m: batch, n: width, k: hidden, a: state, lda: hidden, b: recurrent, ldb: hidden, transposeB: true,
-          c: products, ldc: width, alpha: 1, beta: 1))
+          m: batch, n: width, k: hidden, a: state, lda: max(hidden, 1), b: recurrent, ldb: max(hidden, 1),
+          transposeB: true, c: products, ldc: max(width, 1), alpha: 1, beta: 1))
       for index in 0..<batch {
         let length = lengths.map { Int($0[index]) } ?? settings.steps
         guard step < length else { continue }
@@ -122,7 +122,7 @@ private struct RecurrentRun<Cell: RecurrentCell, Element: FloatingElement>: Send
         m: rows, n: width, k: settings.input, a: memory.input(x), lda: max(settings.input, 1),
         b: memory.input(w) + direction * width * settings.input, ldb: max(settings.input, 1),
         transposeB: true,
-        c: products, ldc: width, alpha: 1, beta: 1))
+        c: products, ldc: max(width, 1), alpha: 1, beta: 1))
   }
 
   private func fill(

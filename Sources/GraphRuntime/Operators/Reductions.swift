@@ -100,7 +100,8 @@ struct ReductionWalk: Sendable {
     kept = walk(relevant.filter { !axes.contains($0) })
     reduced = walk(relevant.filter(axes.contains))
     keepsInner = relevant.last.map { !axes.contains($0) } ?? true
-    count = axes.reduce(1) { $0 * shape[$1] }
+    // A scalar may be reduced over axis 0, which it doesn't have.
+    count = shape.indices.filter(axes.contains).reduce(1) { $0 * shape[$1] }
   }
 }
 

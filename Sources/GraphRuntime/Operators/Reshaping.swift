@@ -123,6 +123,7 @@ enum Reshaping {
       guard let axes = try inference.integers(1) else {
         return inference.set(0, inference.elementType(0), nil)
       }
+      guard axes.isEmpty || !shape.isEmpty else { throw inference.mismatch("a scalar has no axis to drop") }
       let dropped = try Set(axes.map { try inference.normalized($0, rank: shape.count) })
       for axis in dropped {
         if let extent = shape[axis].value, extent != 1 {

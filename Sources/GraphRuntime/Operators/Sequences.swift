@@ -59,6 +59,7 @@ enum Sequences {
     let element = inference.sequenceElement(0)?.tensor
     guard let shape = element?.shape else { return inference.set(0, element?.elementType, nil) }
     let isNew = try inference.node.flag("new_axis", default: false)
+    guard isNew || !shape.isEmpty else { throw inference.mismatch("scalars need a new axis to stand along") }
     let axis = try inference.normalized(inference.node.int("axis"), rank: shape.count + (isNew ? 1 : 0))
     var result = shape
     if isNew { result.insert(.unknown, at: axis) } else { result[axis] = .unknown }
