@@ -130,7 +130,7 @@ private func crc(_ image: Image) -> UInt32 {
 }
 
 /// CRC-32, bit by bit.
-private func checksum(_ bytes: [UInt8]) -> UInt32 {
+func checksum(_ bytes: [UInt8]) -> UInt32 {
   var crc: UInt32 = 0xFFFF_FFFF
   for byte in bytes {
     crc ^= UInt32(byte)
