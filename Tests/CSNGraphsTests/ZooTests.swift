@@ -25,7 +25,8 @@ struct ZooTests {
     let classifier = try backbone.classifier.get()
     #expect(classifier.features == features)
     #expect(classifier.classes == 1000)
-    #expect((try backbone.stem.get().shape == [64, 3, 7, 7]) == hasStem)
+    let shape = try backbone.stem.get().shape
+    #expect((shape == [64, 3, 7, 7]) == hasStem)
   }
 
   @Test(

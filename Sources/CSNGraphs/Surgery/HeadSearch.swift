@@ -204,8 +204,11 @@ extension HeadSearch {
     case "AveragePool":
       let kernel = node.attributes["kernel_shape"]?.ints ?? []
       guard let shape, shape.count == 4 else { return nil }
-      let covered = zip(shape.dropFirst(2), kernel).allSatisfy { $0.value == nil || $0.value == $1 }
-      guard covered, kernel.count == 2 else {
+      // Caffe rounds up: its 7x7 may pool a padded map of 6x6.
+      let made = node.output(0).flatMap { graph[$0].type?.tensor?.shape }
+      let covered = zip(shape.dropFirst(2), kernel).allSatisfy { ($0.value ?? $1) <= $1 }
+      let isSingle = made?.dropFirst(2).allSatisfy({ ($0.value ?? 1) == 1 }) ?? true
+      guard covered, isSingle, kernel.count == 2 else {
         throw CSNError(
           .unplaceable,
           "\(node.label) pools \(kernel.map(String.init).joined(separator: "x")) of \(TensorType(.float32, shape)), not the whole picture"
