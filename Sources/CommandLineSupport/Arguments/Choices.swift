@@ -29,8 +29,11 @@ extension Precision {
   /// Sets what a session computes with.
   /// - Throws: `CommandLineError` for what this runtime can't do.
   public func apply(to options: inout Session.Options) throws {
-    guard self == .f32 else {
-      throw CommandLineError("--precision \(rawValue) is not available: this runtime computes in f32")
+    switch self {
+    case .f32: options.precision = .float32
+    case .bf16: options.precision = .bfloat16
+    case .int8:
+      throw CommandLineError("--precision int8 is not available: this runtime computes in f32 and bf16")
     }
   }
 }

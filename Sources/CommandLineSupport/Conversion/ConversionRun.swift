@@ -67,7 +67,9 @@ public struct ConversionRun {
       try built.graph.fixShapes(&shapes)
       if let name = shapes.keys.min() { throw CommandLineError("--input-shape: there is no input '\(name)'") }
       let passes = try optimize(&built.graph, for: output.format)
-      try output.write(built.graph)
+      // What is opened to be run has its weights as the kernels want them.
+      let isReady = output.format == .graph && optimization != OptimizationLevel.none
+      try output.write(isReady ? built.graph.compiled() : built.graph)
       return (built, passes)
     }
     try report(built, passes, output)

@@ -12,12 +12,21 @@ public struct Session: Sendable {
     public var threads: Int?
     /// How far a graph is optimised that is not yet.
     public var optimization = OptimizationLevel.all
+    /// What convolutions and matrix products may compute in.
+    public var precision = Precision.float32
     /// Whether runs record how long each step takes, for `Session.profile`.
     public var profile = false
     /// The most bytes one run may take for intermediates and outputs; nil for the machine's memory.
     public var maxMemory: Int?
 
     public init() {}
+  }
+
+  /// The arithmetic of a run; tensors between operators are always float32.
+  public enum Precision: Sendable, Hashable {
+    case float32
+    /// Products of values rounded to bfloat16, summed in float32, where that is faster.
+    case bfloat16
   }
 
   /// An input or output of the graph.
@@ -50,6 +59,9 @@ public struct Session: Sendable {
   }
 
   init(_ graph: Graph, options: Options = Options(), registry: OperatorRegistry) throws {
+    guard options.precision == .float32 || csn_cpu_has_bf16() else {
+      throw GraphError(.unsupportedType, "bf16 needs a CPU with AVX512-BF16, which this one does not have")
+    }
     var graph = graph
     // What can't run is found before passes look at it.
     try graph.inferTypes(registry: registry)
@@ -64,7 +76,8 @@ public struct Session: Sendable {
     derivedConstants = DerivedConstantStore(graph)
     planner = Planner(
       registry: registry, pool: .shared(threads: options.threads ?? Int(csn_cpu_count())),
-      memoryLimit: options.maxMemory ?? SystemMemory.available, derivedConstants: derivedConstants)
+      memoryLimit: options.maxMemory ?? SystemMemory.available, derivedConstants: derivedConstants,
+      precision: options.precision)
     // A graph of fixed shapes is planned at once, so that what can't be prepared is known now.
     if graph.inputs.allSatisfy({ graph[$0].type?.tensor?.concreteShape != nil }) {
       _ = try plan(for: Request(self, outputs: nil, given: nil))

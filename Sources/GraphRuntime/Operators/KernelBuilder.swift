@@ -36,6 +36,7 @@ struct KernelBuilder {
   private(set) var choice: String?
   /// Constants that were made from initializers before, shared by a session's plans.
   var derivedConstants: DerivedConstantStore?
+  var precision = Session.Precision.float32
 
   init(node: Node, inputs: [Operand?], outputs: [Operand?], threads: Int, firstFreeSlot: Int) {
     self.node = node

@@ -7,6 +7,7 @@ struct Planner {
   /// The most bytes a run may take for intermediates and outputs.
   let memoryLimit: Int
   var derivedConstants: DerivedConstantStore?
+  var precision = Session.Precision.float32
 
   /// A plan that computes `outputs` from inputs of the given types.
   /// - Throws: `GraphError` where the types don't fit, a node can't be prepared (all such nodes in one error), or the
@@ -22,6 +23,7 @@ struct Planner {
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
     assembly.derivedConstants = derivedConstants
+    assembly.precision = precision
     guard try assembly.prepareKernels() else {
       return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
     }
@@ -37,6 +39,7 @@ private struct Assembly {
   let registry: OperatorRegistry
   let threads: Int
   var derivedConstants: DerivedConstantStore?
+  var precision = Session.Precision.float32
 
   private var slots: [Value.ID: Int] = [:]
   private var outputSlots: [Int: Int] = [:]
@@ -86,6 +89,7 @@ private struct Assembly {
     var builder = KernelBuilder(
       node: node, inputs: inputs, outputs: outputs, threads: threads, firstFreeSlot: slotCount)
     builder.derivedConstants = derivedConstants
+    builder.precision = precision
     try prepare(&builder)
     slotCount = builder.nextSlot
     for (slot, byteCount) in builder.scratch {

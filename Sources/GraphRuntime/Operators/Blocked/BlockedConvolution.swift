@@ -62,6 +62,7 @@ enum BlockedConvolution {
     let residual = builder.optionalInput(3)
     var options = csn_conv_default_options()
     options.threads = Int32(builder.threads)
+    options.allow_bf16 = builder.precision == .bfloat16
     var plan = csn_conv_plan()
     let status: csn_status
     if var addend = residual?.tensor {
