@@ -67,6 +67,9 @@ public struct ConversionRun {
       try built.graph.fixShapes(&shapes)
       if let name = shapes.keys.min() { throw CommandLineError("--input-shape: there is no input '\(name)'") }
       let passes = try optimize(&built.graph, for: output.format)
+      if output.format == .graph, optimization != OptimizationLevel.none {
+        built.graph = try compiled(built.graph)
+      }
       try output.write(built.graph)
       return (built, passes)
     }
@@ -130,6 +133,17 @@ public struct ConversionRun {
     guard level != .none, graph.passReports.isEmpty else { return graph.passReports }
     graph.passReports = try Optimizer(level: level).run(&graph)
     return graph.passReports
+  }
+
+  /// The graph with the weights that kernels pack for themselves, so that whoever opens the file need not.
+  private func compiled(_ graph: Graph) throws -> Graph {
+    let session = try Session(graph)
+    // Packed weights are the same for every size of input, so any will do. A model that can't be planned for those
+    // assumed here is written as it is: its kernels pack when it is opened.
+    guard let planned = try? PlannedShapes(session, name: output ?? "", given: [:], batch: nil),
+      (try? session.plan(for: planned.shapes)) != nil
+    else { return graph }
+    return session.compiledGraph
   }
 
   // MARK: - Telling
