@@ -65,10 +65,12 @@ struct CSNRun: ParsableCommand {
     if task != .testData, tensors.rtol != nil || tensors.atol != nil {
       throw ValidationError("--rtol and --atol need --test-data.")
     }
-    if task != .benchmark, task != .info, !execution.inputShapes.isEmpty {
-      throw ValidationError("--input-shape is for --info and --benchmark.")
+    if task == .pictures || task == .testData, !execution.inputShapes.isEmpty {
+      throw ValidationError("--input-shape is for --inputs, --info and --benchmark.")
     }
-    if json, task == .tensors { throw ValidationError("--json has nothing to print with --outputs.") }
+    if execution.profile != nil, task == .info {
+      throw ValidationError("--profile needs a run; --info makes none.")
+    }
   }
 
   /// What is asked for.
@@ -92,31 +94,35 @@ struct CSNRun: ParsableCommand {
   }
 
   func run() throws {
-    let options = try execution.sessionOptions()
+    let settings = try execution.settings()
     switch try task() {
     case .pictures:
       try PictureRun(
-        model: model, images: images, options: options, output: pictures.output, rule: pictures.rule ?? .auto,
+        model: model, images: images, settings: settings, output: pictures.output,
+        rule: pictures.rule ?? .auto,
         color: pictures.color ?? .auto, preprocessing: pictures.preprocess,
         rounding: pictures.rounding ?? .nearest, classes: pictures.classes, top: pictures.top ?? 5,
         report: pictures.report, isJSON: json
       ).run()
     case .tensors:
       try TensorRun(
-        model: model, inputs: tensors.inputs ?? "", outputs: tensors.outputs ?? "", options: options
+        model: model, inputs: tensors.inputs ?? "", outputs: tensors.outputs ?? "",
+        shapes: execution.shapes(),
+        settings: settings, isJSON: json
       ).run()
     case .testData:
       try TestDataRun(
         model: model, folder: tensors.testData ?? "",
-        comparison: ValueComparison(rtol: tensors.rtol ?? 1e-3, atol: tensors.atol ?? 1e-7), options: options,
+        comparison: ValueComparison(rtol: tensors.rtol ?? 1e-3, atol: tensors.atol ?? 1e-7),
+        settings: settings,
         isJSON: json
       ).run()
     case .info:
-      try InfoRun(model: model, shapes: execution.shapes(), options: options, isJSON: json).run()
+      try InfoRun(model: model, shapes: execution.shapes(), settings: settings, isJSON: json).run()
     case .benchmark:
       try BenchmarkRun(
         model: model, shapes: execution.shapes(), runs: measuring.runs ?? 20, warmup: measuring.warmup ?? 3,
-        batch: measuring.batch, options: options, isJSON: json
+        batch: measuring.batch, settings: settings, isJSON: json
       ).run()
     }
   }

@@ -136,6 +136,12 @@ struct ExecutionOptions: ParsableArguments {
   var precision: Precision?
 
   @Option(
+    help: ArgumentHelp(
+      "Write a trace of the last run (Chrome's format), and print where the time went.",
+      valueName: "trace.json"), completion: .file(extensions: ["json"]))
+  var profile: String?
+
+  @Option(
     name: .customLong("input-shape"),
     help: ArgumentHelp(
       "The shape of a symbolic input, for --info and --benchmark; for each input once.",
@@ -149,11 +155,11 @@ struct ExecutionOptions: ParsableArguments {
 
   func shapes() throws -> [String: [Int]] { try ShapeArgument.dictionary(inputShapes) }
 
-  func sessionOptions() throws -> Session.Options {
+  func settings() throws -> RunSettings {
     var options = Session.Options()
     options.threads = threads
     options.maxMemory = maxMemory?.bytes
     try (precision ?? .f32).apply(to: &options)
-    return options
+    return RunSettings(session: options, profile: profile)
   }
 }

@@ -55,11 +55,12 @@ import Testing
     (["m.onnx", "--benchmark", "--rtol", "1"], "--rtol and --atol need --test-data."),
     (["m.onnx", "a.png", "--top", "0"], "--top must be at least 1."),
     (["m.onnx", "a.png", "--threads", "0"], "--threads must be from 1 to 256."),
-    (["m.onnx", "a.png", "--input-shape", "x=1"], "--input-shape is for --info and --benchmark."),
+    (["m.onnx", "a.png", "--input-shape", "x=1"], "--input-shape is for --inputs, --info and --benchmark."),
     (
       ["m.onnx", "--info", "--input-shape", "x=1", "--input-shape", "x=2"],
       "an input has two shapes among --input-shape"
     ),
+    (["m.onnx", "--info", "--profile", "t.json"], "--profile needs a run; --info makes none."),
     (["m.onnx", "--info", "--max-memory", "much"], "The value 'much' is invalid for '--max-memory <size>'"),
     ([], "Missing expected argument '<model>'"),
   ]) func runIsCalledWrongly(_ arguments: [String], _ message: String) {

@@ -26,9 +26,13 @@ struct LoadedModel {
     loadTime = clock.now - start
   }
 
+  var inputs: [Session.Port] { session.requiredInputs }
+}
+
+extension Session {
   /// The inputs that a run must give: those without a constant of their own.
-  var inputs: [Session.Port] {
-    let constant = Set(session.graph.initializers.keys.map { session.graph[$0].name })
-    return session.inputs.filter { !constant.contains($0.name) }
+  var requiredInputs: [Port] {
+    let constant = Set(graph.initializers.keys.map { graph[$0].name })
+    return inputs.filter { !constant.contains($0.name) }
   }
 }

@@ -10,18 +10,19 @@ struct PlannedShapes {
   private static let defaultExtent = 224
 
   /// - Parameters:
+  ///   - path: the model's name for messages.
   ///   - given: shapes by input name.
   ///   - batch: the first extent of inputs that leave it open.
   /// - Throws: `CommandLineError` where a name is unknown or a batch is asked of a model with a fixed one.
-  init(_ model: LoadedModel, given: [String: [Int]], batch: Int?) throws {
+  init(_ session: Session, name path: String, given: [String: [Int]], batch: Int?) throws {
     var shapes: [String: [Int]] = [:]
     var assumed: [String] = []
-    let inputs = model.inputs
+    let inputs = session.requiredInputs
     for name in given.keys where !inputs.contains(where: { $0.name == name }) {
-      throw CommandLineError("\(model.path) has no input '\(name)'; its inputs are \(inputs.list)")
+      throw CommandLineError("\(path) has no input '\(name)'; its inputs are \(inputs.list)")
     }
     // The fusion graph needs two pictures to have anything to do.
-    let isFusion = model.session.outputs.contains { $0.name == "fused" } && inputs.map(\.name) == ["images"]
+    let isFusion = session.outputs.contains { $0.name == "fused" } && inputs.map(\.name) == ["images"]
     for input in inputs {
       if let shape = given[input.name] {
         shapes[input.name] = shape

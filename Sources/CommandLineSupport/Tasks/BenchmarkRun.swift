@@ -9,11 +9,11 @@ public struct BenchmarkRun {
   public var runs: Int
   public var warmup: Int
   public var batch: Int?
-  public var options: Session.Options
+  public var settings: RunSettings
   public var isJSON: Bool
 
   public init(
-    model: String, shapes: [String: [Int]], runs: Int, warmup: Int, batch: Int?, options: Session.Options,
+    model: String, shapes: [String: [Int]], runs: Int, warmup: Int, batch: Int?, settings: RunSettings,
     isJSON: Bool
   ) {
     self.model = model
@@ -21,7 +21,7 @@ public struct BenchmarkRun {
     self.runs = runs
     self.warmup = warmup
     self.batch = batch
-    self.options = options
+    self.settings = settings
     self.isJSON = isJSON
   }
 
@@ -61,19 +61,22 @@ public struct BenchmarkRun {
   }
 
   public func run() throws {
+    try settings.check()
     let clock = ContinuousClock()
     let start = clock.now
-    let model = try LoadedModel(self.model, options: options)
-    let planned = try PlannedShapes(model, given: shapes, batch: batch)
+    let model = try LoadedModel(self.model, options: settings.session)
+    let planned = try PlannedShapes(model.session, name: model.path, given: shapes, batch: batch)
     let plan = try model.session.plan(for: planned.shapes)
     let loadTime = clock.now - start
     if !planned.assumed.isEmpty {
       Terminal.note("assuming \(planned.assumed.joined(separator: ", ")) (--input-shape)")
     }
     let times = try Progress.show("measuring") { report in
-      try plan.isDynamic
+      // Only a session's own runs are recorded.
+      try plan.isDynamic || settings.profile != nil
         ? measure(model.session, planned.shapes, report) : measure(try Execution(plan), report)
     }
+    try settings.finish(model.session)
     let macs = plan.steps.reduce(0) { $0 + ($1.multiplyAdds ?? 0) }
     let median = times.quantile(0.5)
     let figures = Figures(

@@ -5,18 +5,18 @@ import GraphRuntime
 public struct InfoRun {
   public var model: String
   public var shapes: [String: [Int]]
-  public var options: Session.Options
+  public var settings: RunSettings
   public var isJSON: Bool
 
-  public init(model: String, shapes: [String: [Int]], options: Session.Options, isJSON: Bool) {
+  public init(model: String, shapes: [String: [Int]], settings: RunSettings, isJSON: Bool) {
     self.model = model
     self.shapes = shapes
-    self.options = options
+    self.settings = settings
     self.isJSON = isJSON
   }
 
   public func run() throws {
-    let info = try ModelInfo(LoadedModel(model, options: options), shapes: shapes)
+    let info = try ModelInfo(LoadedModel(model, options: settings.session), shapes: shapes)
     if isJSON { try JSONOutput.write(info) } else { print(info.text) }
   }
 }
@@ -76,6 +76,8 @@ struct ModelInfo: Encodable {
     let node: String
     let op: String
     let signature: String
+    /// The algorithm, where the kernel chose among several.
+    let kernel: String?
     let macs: Int?
   }
 
@@ -110,7 +112,7 @@ struct ModelInfo: Encodable {
       $0 + ($1.elementType.isFloatingPoint ? $1.count : 0)
     }
     passes = model.session.passReports
-    let planned = try PlannedShapes(model, given: shapes, batch: nil)
+    let planned = try PlannedShapes(model.session, name: model.path, given: shapes, batch: nil)
     plannedShapes = planned.shapes
     let plan = try model.session.plan(for: planned.shapes)
     isDynamic = plan.isDynamic
@@ -120,7 +122,9 @@ struct ModelInfo: Encodable {
       arenaBytes: report.arenaBytes, lowerBoundBytes: report.lowerBound, unsharedBytes: report.totalBytes,
       outputBytes: report.outputBytes, packedBytes: report.packedBytes, buffers: report.buffers)
     steps = plan.steps.map {
-      Step(node: $0.node, op: $0.op.description, signature: $0.signature, macs: $0.multiplyAdds)
+      Step(
+        node: $0.node, op: $0.op.description, signature: $0.signature, kernel: $0.choice,
+        macs: $0.multiplyAdds)
     }
     metadata = model.graph.metadata
   }
@@ -176,7 +180,8 @@ extension ModelInfo {
       )
       lines.append("  steps")
       lines += steps.map { step in
-        "    \(step.op) \(step.node): \(step.signature)\(step.macs.map { ", \($0) multiply-adds" } ?? "")"
+        "    \(step.op) \(step.node): \(step.signature)"
+          + (step.kernel.map { ", \($0)" } ?? "") + (step.macs.map { ", \($0) multiply-adds" } ?? "")
       }
     }
     if !metadata.isEmpty {

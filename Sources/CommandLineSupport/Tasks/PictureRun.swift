@@ -9,7 +9,7 @@ import ONNXParse
 public struct PictureRun {
   public var model: String
   public var images: [String]
-  public var options: Session.Options
+  public var settings: RunSettings
   /// Where the fused picture goes; nil for `fused.png`.
   public var output: String?
   public var rule: FusionRule
@@ -25,14 +25,14 @@ public struct PictureRun {
   public static let defaultOutput = "fused.png"
 
   public init(
-    model: String, images: [String], options: Session.Options, output: String? = nil,
+    model: String, images: [String], settings: RunSettings, output: String? = nil,
     rule: FusionRule = .auto,
     color: ColorMode = .auto, preprocessing: Preprocessing? = nil, rounding: Rounding = .nearest,
     classes: String? = nil, top: Int = 5, report: String? = nil, isJSON: Bool = false
   ) {
     self.model = model
     self.images = images
-    self.options = options
+    self.settings = settings
     self.output = output
     self.rule = rule
     self.color = color
@@ -53,9 +53,10 @@ public struct PictureRun {
 
   public func run() throws {
     for path in [output, report].compactMap(\.self) { try OutputFile.check(path) }
+    try settings.check()
     let names = try classes.map { try ClassList($0) }?.names
     let set = try PictureSet(reading: images)
-    let model = try LoadedModel(self.model, options: options)
+    let model = try LoadedModel(self.model, options: settings.session)
     let role = try ModelRole(model)
     let fused = try fuse(set, model, role)
     let classification = ClassificationTask(
@@ -70,6 +71,7 @@ public struct PictureRun {
     }
     if let fused { try PNG.write(fused, to: path) }
     if let report, let page { try AtomicFile.write(to: report) { try $0.write(Array(page.utf8)) } }
+    try settings.finish(model.session)
     if isJSON { try JSONOutput.write(summary) } else { print(text(summary, fused)) }
   }
 
@@ -88,9 +90,9 @@ public struct PictureRun {
         }
         try OutputFile.check(Self.defaultOutput)
       }
-      let settings = FusionTask.Settings(
+      let choices = FusionTask.Settings(
         rule: rule, color: color, rounding: rounding, preprocessing: preprocessing)
-      return try FusionTask(model: model, role: role, settings: settings).fuse(set)
+      return try FusionTask(model: model, role: role, settings: choices).fuse(set)
     }
   }
 

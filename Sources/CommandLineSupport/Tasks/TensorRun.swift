@@ -8,27 +8,51 @@ public struct TensorRun {
   public var model: String
   public var inputs: String
   public var outputs: String
-  public var options: Session.Options
+  /// What the arrays must be of, by input name.
+  public var shapes: [String: [Int]]
+  public var settings: RunSettings
+  public var isJSON: Bool
 
-  public init(model: String, inputs: String, outputs: String, options: Session.Options) {
+  public init(
+    model: String, inputs: String, outputs: String, shapes: [String: [Int]] = [:], settings: RunSettings,
+    isJSON: Bool = false
+  ) {
     self.model = model
     self.inputs = inputs
     self.outputs = outputs
-    self.options = options
+    self.shapes = shapes
+    self.settings = settings
+    self.isJSON = isJSON
   }
 
-  /// - Returns: the session, for its profile.
-  @discardableResult
-  public func run() throws -> Session {
+  /// What is printed with `--json`.
+  private struct Summary: Encodable {
+    let outputs: [ModelInfo.Port]
+    let file: String
+  }
+
+  public func run() throws {
     try OutputFile.check(outputs)
+    try settings.check()
     let given = try NPZ.read(from: inputs)
-    let model = try LoadedModel(self.model, options: options)
+    for (name, shape) in shapes where given[name].map({ $0.shape != shape }) ?? true {
+      throw CommandLineError(
+        "--input-shape: \(inputs) holds \(given[name].map { "'\(name)' \($0)" } ?? "no '\(name)'"), not \(shape)"
+      )
+    }
+    let model = try LoadedModel(self.model, options: settings.session)
     let results = try Progress.show("running") { _ in try model.session.run(given.dictionary) }
     var named = NamedTensors()
     for port in model.session.outputs {
       if let tensor = results[port.name] { named.append(tensor, named: port.name) }
     }
     try NPZ.write(named, to: outputs)
-    return model.session
+    try settings.finish(model.session)
+    guard isJSON else { return }
+    try JSONOutput.write(
+      Summary(
+        outputs: named.map { name, tensor in
+          ModelInfo.Port(name: name, type: .tensor(tensor.type))
+        }, file: outputs))
   }
 }

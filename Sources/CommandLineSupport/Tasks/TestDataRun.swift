@@ -7,16 +7,16 @@ public struct TestDataRun {
   public var model: String
   public var folder: String
   public var comparison: ValueComparison
-  public var options: Session.Options
+  public var settings: RunSettings
   public var isJSON: Bool
 
   public init(
-    model: String, folder: String, comparison: ValueComparison, options: Session.Options, isJSON: Bool
+    model: String, folder: String, comparison: ValueComparison, settings: RunSettings, isJSON: Bool
   ) {
     self.model = model
     self.folder = folder
     self.comparison = comparison
-    self.options = options
+    self.settings = settings
     self.isJSON = isJSON
   }
 
@@ -47,7 +47,8 @@ public struct TestDataRun {
   /// Prints pass or fail for each output.
   /// - Throws: `CommandLineError` where one differs.
   public func run() throws {
-    let model = try LoadedModel(self.model, options: options)
+    try settings.check()
+    let model = try LoadedModel(self.model, options: settings.session)
     let session = model.session
     let data = try TestDataSet(
       folder: folder, inputs: session.inputs.map { .init($0.type) },
@@ -65,6 +66,7 @@ public struct TestDataRun {
         output: port.name, passed: result.failure == nil, largestDifference: result.largestDifference,
         failure: result.failure)
     }
+    try settings.finish(session)
     let failures = verdicts.filter { !$0.passed }
     if isJSON {
       try JSONOutput.write(Summary(passed: failures.isEmpty, outputs: verdicts))

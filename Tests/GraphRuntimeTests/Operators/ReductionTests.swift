@@ -38,7 +38,10 @@ import Testing
 @Suite struct FourierTransformTests {
   @Test(arguments: [1, 2, 3, 5, 8, 12, 17, 64, 100])
   func agreesWithTheDefinition(length: Int) {
-    let signal = (0..<length).map { SIMD2(Double(($0 * 7) % 11) - 5, Double(($0 * 5) % 13) - 6) }
+    let signal: [SIMD2<Double>] = (0..<length).map { n in
+      let (x, y) = (Double(n * 7 % 11), Double(n * 5 % 13))
+      return SIMD2(x - 5, y - 6)
+    }
     let result = FourierTransform(length: length)(signal, inverse: false)
     for k in 0..<length {
       var sum = SIMD2<Double>.zero
