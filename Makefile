@@ -1,7 +1,7 @@
 # Each target does its own set-up on a fresh Debian machine that has a Swift toolchain.
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
-SWIFT_TEST := swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
+SWIFT_TEST := swift test -c release -Xswiftc -enable-testing --scratch-path .build-test -Xswiftc -num-threads -Xswiftc 2
 RELEASE := .build/release
 
 .PHONY: help build demo test conformance fuzz sanitize bench lint format docs install packages clean

@@ -28,7 +28,7 @@ private struct ColumnsKernel: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let (x, y) = (try builder.input(0), try builder.output())
     guard let block = try builder.input(2).constant?.integers else {
-      throw GraphError(.invalidInput, "the block shape of Col2Im must be known when the plan is made")
+      throw GraphError(.unknownValue, "the block shape of Col2Im must be known when the plan is made")
     }
     let window = try WindowAttributes(builder.node, kernel: block)
     let image = Array(y.shape.dropFirst(2))

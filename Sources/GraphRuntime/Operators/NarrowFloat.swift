@@ -125,7 +125,8 @@ struct NarrowFloat: Sendable {
     let roundsUp =
       switch options.roundMode {
       case "up": exponent > 0 ? mantissa > 0 : mantissa > 0x40_0000
-      case "nearest": mantissa >= 0x40_0000
+      // Below the least normal number, half way between 2^-127 and 2^-126 is three quarters of the latter.
+      case "nearest": mantissa >= (exponent > 0 ? 0x40_0000 : 0x60_0000)
       default: false
       }
     let code = exponent + (roundsUp ? 1 : 0)

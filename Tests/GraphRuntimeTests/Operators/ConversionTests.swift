@@ -44,7 +44,12 @@ import Testing
   @Test func numbersOutOfRangeNeverTrap() throws {
     let values = Tensor([Double.nan, .infinity, -.infinity, 1e300, -1e300, 255.9, -1.5], shape: [7])
     for type in ElementType.allCases where type != .string && type != .complex64 && type != .complex128 {
-      #expect(try cast(values, to: type).count == 7)
+      if type.bitWidth == 6 {
+        // No operator of the runtime works on 6-bit numbers: refused, not computed.
+        #expect(throws: GraphError.self) { try cast(values, to: type) }
+      } else {
+        #expect(try cast(values, to: type).count == 7)
+      }
     }
     #expect(try cast(values, to: .int64).elements(Int64.self) == [0, .max, .min, .max, .min, 255, -1])
   }
