@@ -41,7 +41,7 @@ enum Selection {
   @Sendable private static func cast(_ builder: inout KernelBuilder) throws {
     let (source, target) = (try builder.input(0), try builder.output())
     for type in [source.elementType, target.elementType]
-    where type.bitWidth.map { $0 > 64 || $0 == 6 } ?? true || type == .complex64 {
+    where type.bitWidth.map({ $0 > 64 || $0 == 6 }) ?? true || type == .complex64 {
       throw builder.unsupportedType(type)
     }
     let options = Conversion.Options(
