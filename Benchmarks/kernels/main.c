@@ -1,6 +1,6 @@
 // Runs every distinct convolution of ResNet50, GoogLeNet and IFCNN by itself and prints its speed as a share of the
 // machine's measured peak, and what was picked.
-//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [bare] [json]
+//   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [bare] [cold] [json]
 // `whole` runs ResNet50 from end to end.
 #include <math.h>
 #include <stdio.h>
@@ -15,9 +15,12 @@
 #include "resnet.h"
 #include "shapes.h"
 
+/// Several times the largest cache.
+static const size_t cold_bytes = 256u << 20;
+
 typedef struct {
   int threads, batch, json, winograd_limit;
-  bool bf16, bare;
+  bool bf16, bare, cold;
   const char *network;
   csn_conv_algorithm algorithm;
 } options;
@@ -36,13 +39,16 @@ static float *tensor_memory(const csn_tensor *tensor) {
   return memory;
 }
 
-/// The best seconds of a run, hot.
-static double measure(const csn_conv_plan *plan, csn_pool *pool) {
+/// The best seconds of a run: with everything in the caches that fits, or with weights from memory.
+static double measure(const csn_conv_plan *plan, csn_pool *pool, bool cold) {
   const csn_conv *conv = &plan->conv;
+  // Cold: as many copies in turn as no cache holds.
+  const size_t copies = cold ? cold_bytes / (plan->weight_count * sizeof(float)) + 1 : 1;
   size_t plain_count = (size_t)conv->out_channels * conv->in_channels * conv->kernel_h * conv->kernel_w;
-  float *plain = random_floats(plain_count), *packed = random_floats(plan->weight_count);
+  float *plain = random_floats(plain_count), *packed = random_floats(plan->weight_count * copies);
   float *bias = random_floats(plan->bias_count);
-  csn_conv_pack(plan->algorithm, conv, plain, packed);
+  for (size_t i = 0; i < copies; i++)
+    csn_conv_pack(plan->algorithm, conv, plain, packed + i * plan->weight_count);
   float *in = tensor_memory(&plan->in), *out = tensor_memory(&plan->out);
   float *residual = plan->has_residual ? tensor_memory(&plan->residual) : NULL;
   float *scratch = random_floats(plan->scratch_bytes / sizeof(float) + 1);
@@ -50,7 +56,8 @@ static double measure(const csn_conv_plan *plan, csn_pool *pool) {
   double best = 1e9, begin = seconds();
   for (int i = 0; i < 400 && (i < 3 || seconds() - begin < 0.15); i++) {
     double start = clock();
-    csn_conv_run(plan, in + csn_tensor_origin(&plan->in), packed, bias,
+    csn_conv_run(plan, in + csn_tensor_origin(&plan->in),
+                 packed + (size_t)i % copies * plan->weight_count, bias,
                  residual ? residual + csn_tensor_origin(&plan->residual) : NULL,
                  out + csn_tensor_origin(&plan->out), scratch, pool);
     double time = clock() - start;
@@ -78,7 +85,7 @@ static void run_shape(const shape *shape, const options *options, double peak, c
   conv_options.allow_bf16 = options->bf16;
   csn_conv_plan plan;
   if (csn_conv_plan_make(&plan, &conv, &in, &out, shape->residual ? &out : NULL, &conv_options) != CSN_OK) return;
-  double time = measure(&plan, pool), rate = 2.0 * (double)plan.macs / time / 1e9;
+  double time = measure(&plan, pool, options->cold), rate = 2.0 * (double)plan.macs / time / 1e9;
   const char *format =
       options->json ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,"
                       "\"algorithm\":\"%s\",\"tile_chunks\":%d,\"panel_chunks\":%d,\"ms\":%.4f,\"gflops\":%.1f,"
@@ -102,6 +109,8 @@ int main(int count, char **arguments) {
       i++;
     } else if (strcmp(arguments[i], "bare") == 0) {
       options.bare = true;
+    } else if (strcmp(arguments[i], "cold") == 0) {
+      options.cold = true;
     } else if (strcmp(arguments[i], "bf16") == 0) {
       options.bf16 = true;
     } else if (strcmp(arguments[i], "winograd") == 0) {

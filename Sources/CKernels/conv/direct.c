@@ -9,6 +9,9 @@ enum {
   row_pixels = 4,
   // A chunk's input should stay in the second-level cache while its panels pass over it.
   chunk_input_bytes = 384 << 10,
+  // Weights of a strip that stay in the first-level cache. Strips lie two to a panel, so that theirs fall into half of
+  // the cache's sets.
+  strip_weight_bytes = 16 << 10,
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
 };
@@ -96,7 +99,22 @@ static void plan_gathering(csn_conv_plan *plan) {
   const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
   plan->worker_scratch =
       (size_t)(chunk_tiles * csn_tile_max_pixels * csn_block * plan->panel_blocks) * sizeof(float);
-  plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
+}
+
+/// Splits the input blocks so that a strip's weights for some of them stay in the first-level cache while they pass
+/// over a chunk's tiles; the sums wait in scratch.
+static void split_depth(csn_conv_plan *plan) {
+  const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
+  plan->depth = plan->panel_blocks;
+  // Tiles as large as two blocks of 16 allow spend enough time on a weight for it to come from further away.
+  if (kernels->vectors > 1 || plan->source.layout == CSN_PLANAR) return;
+  const int64_t block_bytes = (int64_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_block * csn_block * 4;
+  const int64_t passes = csn_ceil_div(plan->panel_blocks * block_bytes, strip_weight_bytes);
+  const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
+  // A few tiles don't pay for it.
+  if (passes < 2 || chunk_tiles < 4) return;
+  plan->depth = (int32_t)csn_ceil_div(plan->panel_blocks, passes);
+  plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_block) * sizeof(float);
 }
 
 void csn_direct_plan(csn_conv_plan *plan) {
@@ -116,9 +134,12 @@ void csn_direct_plan(csn_conv_plan *plan) {
   }
   cut_tiles(plan);
   cut_chunks(plan);
-  if (plan->tiles > 0) plan_gathering(plan);
-  if (plan->staged) plan->scratch_bytes = csn_tensor_count(&plan->source) * sizeof(float);
-  if (plan->staged && plan->scratch_bytes == 0) plan->tiles = 0;
+  if (plan->tiles == 0) return;
+  split_depth(plan);
+  plan_gathering(plan);
+  if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
+  if (plan->staged && plan->staged_bytes == 0) plan->tiles = 0;
+  plan->scratch_bytes = plan->staged_bytes + plan->worker_scratch * (size_t)plan->threads;
 }
 
 typedef struct {
@@ -128,103 +149,102 @@ typedef struct {
   char *scratch;
 } direct_job;
 
-/// Offsets of scattered pixels; one tile's.
-typedef struct {
-  ptrdiff_t in[csn_tile_max_pixels], out[csn_tile_max_pixels], residual[csn_tile_max_pixels];
-} tile_offsets;
-
 static csn_tile_kind tile_kind(const csn_conv_plan *plan) {
-  bool planar = plan->source.layout == CSN_PLANAR;
+  const bool planar = plan->source.layout == CSN_PLANAR;
+  if (plan->gathered) return csn_tile_dense;
   if (plan->scattered) return planar ? csn_tile_planar_scattered : csn_tile_scattered;
   if (plan->conv.stride_w == 2) return planar ? csn_tile_planar2 : csn_tile_strided2;
   return planar ? csn_tile_planar1 : csn_tile_dense;
 }
 
-/// Points `tile` at the pixels of tile `index`, as offsets from the tensors' first elements; returns how many.
-static int locate_scattered(const csn_conv_plan *plan, int index, ptrdiff_t pixel, tile_offsets *offsets) {
+/// Where a tile's pixels lie, from the tensors' first elements on: every one where tiles are scattered, else the first.
+typedef struct {
+  int pixels;
+  ptrdiff_t in[csn_tile_max_pixels], out[csn_tile_max_pixels], residual[csn_tile_max_pixels];
+} tile_place;
+
+/// Walks over tiles, which follow each other in the order of the output's pixels. Tiles share a span of pixels evenly:
+/// the first `longer` of a span have one more than the rest. A span is a row, or all pixels where tiles are scattered.
+typedef struct {
+  const csn_conv_plan *plan;
+  ptrdiff_t pixel;
+  int span_tiles, shorter, longer;
+  int part, image, y, x;
+} tile_walk;
+
+/// Begins at tile `index`.
+static tile_walk walk_from(const csn_conv_plan *plan, int index) {
+  const csn_tensor *out = &plan->target;
+  const int64_t pixels = (int64_t)out->images * out->height * out->width;
+  tile_walk walk = {.plan = plan, .pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block};
+  walk.span_tiles = plan->scattered ? plan->tiles : plan->tiles_per_row;
+  const int64_t span = plan->scattered ? pixels : out->width;
+  walk.shorter = (int)(span / walk.span_tiles);
+  walk.longer = (int)(span % walk.span_tiles);
+  walk.part = index % walk.span_tiles;
+  const int64_t first = index / walk.span_tiles * span + (int64_t)walk.part * walk.shorter +
+                        (walk.part < walk.longer ? walk.part : walk.longer);
+  walk.x = (int)(first % out->width);
+  walk.y = (int)(first / out->width % out->height);
+  walk.image = (int)(first / out->width / out->height);
+  return walk;
+}
+
+/// Passes over `count` pixels of the row.
+static void pass(tile_walk *walk, int count) {
+  const csn_tensor *out = &walk->plan->target;
+  walk->x += count;
+  if (walk->x < out->width) return;
+  walk->x = 0;
+  if (++walk->y < out->height) return;
+  walk->y = 0;
+  walk->image++;
+}
+
+/// The next tile.
+static void next_tile(tile_walk *walk, tile_place *place) {
+  const csn_conv_plan *plan = walk->plan;
   const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
-  const int64_t plane = (int64_t)out->height * out->width, pixels = plane * out->images;
-  int64_t first = pixels * index / plan->tiles, end = pixels * (index + 1) / plan->tiles;
-  for (int64_t p = first; p < end; p++) {
-    int64_t image = p / plane, y = p % plane / out->width, x = p % out->width;
-    offsets->in[p - first] = image * source->image_stride + y * plan->conv.stride_h * source->row_stride +
-                             x * plan->conv.stride_w * pixel;
-    offsets->out[p - first] = image * out->image_stride + y * out->row_stride + x * csn_block;
-    offsets->residual[p - first] = image * residual->image_stride + y * residual->row_stride + x * csn_block;
+  const int count = walk->shorter + (walk->part < walk->longer);
+  place->pixels = count;
+  for (int i = 0; i < (plan->scattered ? count : 1); i++) {
+    place->in[i] = walk->image * source->image_stride + walk->y * plan->conv.stride_h * source->row_stride +
+                   walk->x * plan->conv.stride_w * walk->pixel;
+    place->out[i] = walk->image * out->image_stride + walk->y * out->row_stride + walk->x * csn_block;
+    place->residual[i] =
+        walk->image * residual->image_stride + walk->y * residual->row_stride + walk->x * csn_block;
+    pass(walk, plan->scattered ? 1 : count);
   }
-  return (int)(end - first);
+  if (++walk->part == walk->span_tiles) walk->part = 0;
 }
 
-/// The same for a tile inside a row, as one offset each.
-static int locate_in_row(const csn_conv_plan *plan, int index, ptrdiff_t pixel, tile_offsets *offsets) {
-  const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
-  const int row = index / plan->tiles_per_row, part = index % plan->tiles_per_row;
-  const int image = row / out->height, y = row % out->height;
-  const int first = (int)((int64_t)out->width * part / plan->tiles_per_row);
-  const int end = (int)((int64_t)out->width * (part + 1) / plan->tiles_per_row);
-  offsets->in[0] = image * source->image_stride + (ptrdiff_t)y * plan->conv.stride_h * source->row_stride +
-                   (ptrdiff_t)first * plan->conv.stride_w * pixel;
-  offsets->out[0] = image * out->image_stride + y * out->row_stride + (ptrdiff_t)first * csn_block;
-  offsets->residual[0] = image * residual->image_stride + y * residual->row_stride + (ptrdiff_t)first * csn_block;
-  return end - first;
-}
-
-/// Rounds the input pixels of tiles [first, end) to pairs: [block][pixel][16].
-static void gather_pairs(const direct_job *job, int first, int end, int pixels, float *pairs) {
+/// Rounds the input pixels of tiles [first, end) to pairs: [block][pixel][16]; returns how many pixels they are.
+static int gather_pairs(const direct_job *job, int first, int end, float *pairs) {
+  int pixels = 0;
 #if defined(__x86_64__)
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *in = &plan->in;
   const int blocks = csn_tensor_blocks(in);
+  tile_place place;
+  tile_walk walk = walk_from(plan, first);
   for (int index = first; index < end; index++) {
-    tile_offsets offsets;
-    const int count = locate_in_row(plan, index, csn_block, &offsets);
+    next_tile(&walk, &place);
+    pixels += place.pixels;
+  }
+  walk = walk_from(plan, first);
+  for (int index = first; index < end; index++) {
+    next_tile(&walk, &place);
     for (int block = 0; block < blocks; block += 2) {
-      const float *low = job->in + offsets.in[0] + block * in->block_stride;
+      const float *low = job->in + place.in[0] + block * in->block_stride;
       csn_bf16_pair(low, block + 1 < blocks ? low + in->block_stride : NULL,
                     (ptrdiff_t)plan->conv.stride_w * csn_block,
-                    pairs + (ptrdiff_t)block / 2 * pixels * csn_block, count);
+                    pairs + (ptrdiff_t)block / 2 * pixels * csn_block, place.pixels);
     }
-    pairs += (ptrdiff_t)count * csn_block;
+    pairs += (ptrdiff_t)place.pixels * csn_block;
   }
+#else
+  (void)job, (void)first, (void)end, (void)pairs;
 #endif
-}
-
-/// The pixels of tiles [first, end) inside rows.
-static int count_pixels(const csn_conv_plan *plan, int first, int end) {
-  int pixels = 0;
-  for (int index = first; index < end; index++) {
-    tile_offsets offsets;
-    pixels += locate_in_row(plan, index, csn_block, &offsets);
-  }
-  return pixels;
-}
-
-/// Runs one tile of one panel; returns its pixels.
-static int run_direct_tile(const direct_job *job, csn_tile *tile, const csn_tile_kernels *kernels, csn_tile_kind kind,
-                           int index, int panel) {
-  const csn_conv_plan *plan = job->plan;
-  const ptrdiff_t pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block;
-  const int first_block =
-      plan->source.layout == CSN_PLANAR ? 0 : csn_conv_first_block(&plan->conv, plan->panel_blocks, panel);
-  tile_offsets offsets;
-  int pixels;
-  if (!plan->gathered) tile->in = job->in + first_block * plan->source.block_stride;
-  tile->out = job->out + 2 * panel * plan->target.block_stride;
-  if (plan->has_residual) tile->residual = job->residual + 2 * panel * plan->addend.block_stride;
-  if (plan->scattered) {
-    pixels = locate_scattered(plan, index, pixel, &offsets);
-    tile->in_offsets = offsets.in;
-    tile->out_offsets = offsets.out;
-    tile->residual_offsets = offsets.residual;
-  } else {
-    pixels = locate_in_row(plan, index, pixel, &offsets);
-    if (!plan->gathered) tile->in += offsets.in[0];
-    tile->out += offsets.out[0];
-    tile->out_offsets = tile->residual_offsets = csn_dense_offsets;
-    if (plan->has_residual) tile->residual += offsets.residual[0];
-  }
-  const int blocks = csn_tensor_blocks(&plan->target) - 2 * panel;
-  kernels->run[kind][blocks > 1][pixels - 1](tile);
   return pixels;
 }
 
@@ -235,44 +255,109 @@ static const csn_tile_kernels *kernels_of(const csn_conv_plan *plan) {
   return csn_tile_kernels_for(plan->level);
 }
 
-static void direct_chunk(void *context, int chunk, int worker) {
+/// A chunk: some tiles, to be computed for one strip of output channels after another. A strip is as many blocks of 16
+/// as the registers hold at once; its weights pass over all tiles before the next strip's turn.
+typedef struct {
+  const direct_job *job;
+  const csn_tile_kernels *kernels;
+  csn_tile_kind kind;
+  int first_tile, end_tile;
+  /// At the first tile.
+  tile_walk walk;
+  /// What all tiles have in common.
+  csn_tile tile;
+  /// The input as pairs, where it is gathered.
+  const float *pairs;
+  /// Room for the sums of a strip's tiles, where the input blocks take several passes.
+  float *sums;
+} direct_chunk;
+
+/// Adds the products of a pass's input blocks, from `from` on, to a strip of `count` output blocks that begins at
+/// `block`.
+static void run_strip(const direct_chunk *chunk, int block, int count, int from) {
+  const direct_job *job = chunk->job;
+  const csn_conv_plan *plan = job->plan;
+  const bool planar = plan->source.layout == CSN_PLANAR;
+  const int panel = block / 2, left = plan->panel_blocks - from;
+  const ptrdiff_t block_weights =
+      (ptrdiff_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_panel * (planar ? 1 : csn_block);
+  const int first_block = planar ? 0 : csn_conv_first_block(&plan->conv, plan->panel_blocks, panel);
+  const bool last = left <= plan->depth;
+  csn_tile tile = chunk->tile;
+  tile.blocks = last ? left : plan->depth;
+  tile.weights = job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * block_weights + block % 2 * csn_block;
+  if (job->bias) tile.bias = job->bias + (ptrdiff_t)block * csn_block;
+  if (!last) tile.flags = 0;
+  const float *in = job->in + (first_block + from) * plan->source.block_stride, *pairs = chunk->pairs;
+  float *out = job->out + block * plan->target.block_stride, *sums = chunk->sums;
+  const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
+  tile_walk walk = chunk->walk;
+  tile_place place;
+  for (int index = chunk->first_tile; index < chunk->end_tile; index++) {
+    next_tile(&walk, &place);
+    const int pixels = place.pixels;
+    tile.in = in;
+    tile.out = out;
+    tile.residual = residual;
+    if (plan->scattered) {
+      tile.in_offsets = place.in;
+      tile.out_offsets = place.out;
+      tile.residual_offsets = place.residual;
+    } else {
+      tile.in += place.in[0];
+      tile.out += place.out[0];
+      tile.out_offsets = tile.residual_offsets = csn_dense_offsets;
+      if (residual) tile.residual += place.residual[0];
+    }
+    if (pairs) {
+      tile.in = pairs;
+      pairs += (ptrdiff_t)pixels * csn_block;
+    }
+    if (from > 0) tile.sums = sums;
+    if (!last) {
+      tile.out = sums;
+      tile.out_offsets = csn_dense_offsets;
+    }
+    chunk->kernels->run[chunk->kind][count - 1][pixels - 1](&tile);
+    sums += (ptrdiff_t)pixels * csn_block;
+  }
+}
+
+static void run_chunk(void *context, int index, int worker) {
   const direct_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
-  const csn_tile_kernels *kernels = kernels_of(plan);
   const bool planar = plan->source.layout == CSN_PLANAR;
-  const int tile_chunk = chunk % plan->tile_chunks, panel_chunk = chunk / plan->tile_chunks;
-  const int first_tile = (int)((int64_t)plan->tiles * tile_chunk / plan->tile_chunks);
-  const int end_tile = (int)((int64_t)plan->tiles * (tile_chunk + 1) / plan->tile_chunks);
+  const int tile_chunk = index % plan->tile_chunks, panel_chunk = index / plan->tile_chunks;
   const int first_panel = (int)((int64_t)plan->panels * panel_chunk / plan->panel_chunks);
   const int end_panel = (int)((int64_t)plan->panels * (panel_chunk + 1) / plan->panel_chunks);
-  const ptrdiff_t taps = (ptrdiff_t)conv->kernel_h * conv->kernel_w;
-  const ptrdiff_t panel_weights = plan->panel_blocks * taps * csn_panel * (planar ? 1 : csn_block);
-  const csn_tile_kind kind = plan->gathered ? csn_tile_dense : tile_kind(plan);
-  csn_tile tile = {
-      .in_block = plan->source.block_stride,
-      .in_row = plan->source.row_stride * conv->dilation_h,
-      .in_tap = (ptrdiff_t)conv->dilation_w * (planar ? 1 : csn_block),
-      .blocks = plan->panel_blocks, .kernel_h = conv->kernel_h, .kernel_w = conv->kernel_w,
-      .residual_block = plan->addend.block_stride, .out_block = plan->target.block_stride,
-      .lower = conv->lower, .upper = conv->upper,
-      .flags = csn_conv_flags(plan, job->out),
+  float *room = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
+  direct_chunk chunk = {
+      .job = job, .kernels = kernels_of(plan), .kind = tile_kind(plan),
+      .first_tile = (int)((int64_t)plan->tiles * tile_chunk / plan->tile_chunks),
+      .end_tile = (int)((int64_t)plan->tiles * (tile_chunk + 1) / plan->tile_chunks),
+      .tile =
+          {
+              .in_block = plan->source.block_stride,
+              .in_row = plan->source.row_stride * conv->dilation_h,
+              .in_tap = (ptrdiff_t)conv->dilation_w * (planar ? 1 : csn_block),
+              .kernel_h = conv->kernel_h, .kernel_w = conv->kernel_w,
+              .residual_block = plan->addend.block_stride, .out_block = plan->target.block_stride,
+              .lower = conv->lower, .upper = conv->upper,
+              .flags = csn_conv_flags(plan, job->out),
+          },
+      .sums = room,
   };
-  float *pairs = NULL;
+  chunk.walk = walk_from(plan, chunk.first_tile);
   if (plan->gathered) {
-    pairs = (float *)(job->scratch + (size_t)worker * plan->worker_scratch);
-    const int pixels = count_pixels(plan, first_tile, end_tile);
-    gather_pairs(job, first_tile, end_tile, pixels, pairs);
-    tile.in_block = (ptrdiff_t)pixels * csn_block;
+    chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
+    chunk.pairs = room;
   }
-  for (int panel = first_panel; panel < end_panel; panel++) {
-    tile.in = pairs;
-    tile.weights = job->weights + panel * panel_weights;
-    tile.bias = job->bias ? job->bias + panel * csn_panel : NULL;
-    for (int index = first_tile; index < end_tile; index++) {
-      int pixels = run_direct_tile(job, &tile, kernels, kind, index, panel);
-      if (plan->gathered) tile.in += (ptrdiff_t)pixels * csn_block;
-    }
+  const int blocks = csn_tensor_blocks(&plan->target);
+  const int end_block = 2 * end_panel < blocks ? 2 * end_panel : blocks;
+  for (int block = 2 * first_panel; block < end_block; block += chunk.kernels->vectors) {
+    const int count = end_block - block < chunk.kernels->vectors ? end_block - block : chunk.kernels->vectors;
+    for (int from = 0; from < plan->panel_blocks; from += plan->depth) run_strip(&chunk, block, count, from);
   }
 }
 
@@ -298,5 +383,5 @@ void csn_direct_run(const csn_conv_plan *plan, const float *in, const float *wei
   const ptrdiff_t pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block;
   in -= plan->conv.pad_top * plan->source.row_stride + plan->conv.pad_left * pixel;
   direct_job job = {plan, in, weights, bias, residual, out, scratch};
-  csn_pool_run(pool, direct_chunk, &job, plan->tile_chunks * plan->panel_chunks);
+  csn_pool_run(pool, run_chunk, &job, plan->tile_chunks * plan->panel_chunks);
 }

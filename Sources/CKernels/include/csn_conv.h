@@ -93,7 +93,10 @@ typedef struct {
   bool staged, scattered, gathered;
   int32_t tiles, tiles_per_row, panels, panel_blocks;
   int32_t tile_chunks, panel_chunks;
-  size_t worker_scratch;
+  // Input blocks that one pass over a chunk's tiles takes.
+  int32_t depth;
+  // Scratch: the staged input, then each worker's own.
+  size_t staged_bytes, worker_scratch;
   // Winograd: tiles across and down, tiles a round, whether by frequency in three phases.
   int32_t tiles_x, tiles_y, round_tiles;
   bool by_frequency;

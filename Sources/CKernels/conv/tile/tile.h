@@ -49,6 +49,8 @@ typedef struct {
   const float *weights;
   /// 32 values, or NULL.
   const float *bias;
+  /// What an earlier part of the input blocks has summed up, in place of the bias: 16 values a pixel; or NULL.
+  const float *sums;
   const float *residual;
   const ptrdiff_t *residual_offsets;
   ptrdiff_t residual_block;
@@ -63,9 +65,9 @@ typedef void (*csn_tile_function)(const csn_tile *tile);
 
 /// The tile kernels of one variant.
 typedef struct {
-  /// Pixels of a full tile.
-  int pixels;
-  /// By kind, output blocks of the panel (1 or 2) less one, pixels less one.
+  /// Pixels of a full tile, and blocks of output channels that its registers hold at once.
+  int pixels, vectors;
+  /// By kind, output blocks of the tile (at most `vectors`) less one, pixels less one.
   csn_tile_function run[csn_tile_kinds][2][csn_tile_max_pixels];
 } csn_tile_kernels;
 

@@ -1,5 +1,5 @@
 // The tile kernels of one variant; see tile.h. The including file has set the target, CSN_TILE_PIXELS (at most 14)
-// and CSN_TILE_VECTORS: how many of a panel's two 16-channel halves the registers hold at once. It may set
+// and CSN_TILE_VECTORS: how many of a panel's two 16-channel blocks the registers hold at once. It may set
 // CSN_TILE_MULTIPLY_ADD, for other products than fp32's, and CSN_TILE_BLOCKED_ONLY.
 #include "conv/tile/tile.h"
 
@@ -55,26 +55,26 @@ CSN_INLINE void accumulate(const int kind, const int pixels, const int vectors, 
 }
 
 /// Asks for the lines that the end of the tile reads and writes.
-CSN_INLINE void prefetch_ends(const int pixels, const int vectors, const csn_tile *tile, int half) {
+CSN_INLINE void prefetch_ends(const int pixels, const int vectors, const csn_tile *tile) {
   CSN_UNROLL for (int v = 0; v < vectors; v++) {
-    const float *out = tile->out + (half + v) * tile->out_block;
+    const float *out = tile->out + v * tile->out_block;
     const ptrdiff_t *offsets = tile->out_offsets;
     if (!(tile->flags & csn_tile_stream)) {
       CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(out + offsets[i], 1, 3);
     }
     if (!(tile->flags & csn_tile_residual)) continue;
-    const float *residual = tile->residual + (half + v) * tile->residual_block;
+    const float *residual = tile->residual + v * tile->residual_block;
     offsets = tile->residual_offsets;
     CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(residual + offsets[i], 0, 3);
   }
 }
 
 /// Adds the residual, applies the bounds and stores.
-CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile, int half, accumulators sum) {
+CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile, accumulators sum) {
   const csn_v16 lower = csn_splat(tile->lower), upper = csn_splat(tile->upper);
   CSN_UNROLL for (int v = 0; v < vectors; v++) {
-    float *out = tile->out + (half + v) * tile->out_block;
-    const float *residual = tile->residual + (half + v) * tile->residual_block;
+    float *out = tile->out + v * tile->out_block;
+    const float *residual = tile->residual + v * tile->residual_block;
     if (tile->flags & csn_tile_residual) {
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] += csn_load(residual + tile->residual_offsets[i]);
     }
@@ -92,24 +92,28 @@ CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile
   }
 }
 
-/// One tile: `pixels` times `halves` blocks of 16 output channels.
-CSN_INLINE void run_tile(const int kind, const int pixels, const int halves, const csn_tile *tile) {
-  const int vectors = halves < CSN_TILE_VECTORS ? halves : CSN_TILE_VECTORS;
-  for (int half = 0; half < halves; half += vectors) {
-    accumulators sum;
+/// One tile: `pixels` times `vectors` blocks of 16 output channels.
+CSN_INLINE void run_tile(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
+  accumulators sum;
+  if (vectors == 1 && tile->sums) {
+    CSN_UNROLL for (int i = 0; i < pixels; i++) sum[0][i] = csn_load(tile->sums + 16 * i);
+  } else {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
-      csn_v16 bias = tile->bias ? csn_load(tile->bias + (half + v) * 16) : csn_zero();
+      csn_v16 bias = tile->bias ? csn_load(tile->bias + v * 16) : csn_zero();
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = bias;
     }
-    prefetch_ends(pixels, vectors, tile, half);
-    accumulate(kind, pixels, vectors, tile, tile->weights + half * 16, sum);
-    finish(pixels, vectors, tile, half, sum);
   }
+  prefetch_ends(pixels, vectors, tile);
+  accumulate(kind, pixels, vectors, tile, tile->weights, sum);
+  finish(pixels, vectors, tile, sum);
 }
 
-#define TILE(kind, pixels)                                                                                          \
-  static void kind##_1_##pixels(const csn_tile *tile) { run_tile(csn_tile_##kind, pixels, 1, tile); }               \
+#define TILE_1(kind, pixels) \
+  static void kind##_1_##pixels(const csn_tile *tile) { run_tile(csn_tile_##kind, pixels, 1, tile); }
+#define TILE_2(kind, pixels) \
   static void kind##_2_##pixels(const csn_tile *tile) { run_tile(csn_tile_##kind, pixels, 2, tile); }
+#define ENTRY_1(kind, pixels) kind##_1_##pixels,
+#define ENTRY_2(kind, pixels) kind##_2_##pixels,
 
 #if CSN_TILE_PIXELS == 14
 #define EVERY(macro, kind)                                                                                          \
@@ -121,21 +125,26 @@ CSN_INLINE void run_tile(const int kind, const int pixels, const int halves, con
 #define EVERY(macro, kind) macro(kind, 1) macro(kind, 2)
 #endif
 
-EVERY(TILE, dense)
-EVERY(TILE, strided2)
-EVERY(TILE, scattered)
-#ifndef CSN_TILE_BLOCKED_ONLY
-EVERY(TILE, planar1)
-EVERY(TILE, planar2)
-EVERY(TILE, planar_scattered)
+#if CSN_TILE_VECTORS == 2
+#define TILES(kind) EVERY(TILE_1, kind) EVERY(TILE_2, kind)
+#define KIND(kind) [csn_tile_##kind] = {{EVERY(ENTRY_1, kind)}, {EVERY(ENTRY_2, kind)}}
+#else
+#define TILES(kind) EVERY(TILE_1, kind)
+#define KIND(kind) [csn_tile_##kind] = {{EVERY(ENTRY_1, kind)}}
 #endif
 
-#define ENTRY_1(kind, pixels) kind##_1_##pixels,
-#define ENTRY_2(kind, pixels) kind##_2_##pixels,
-#define KIND(kind) [csn_tile_##kind] = {{EVERY(ENTRY_1, kind)}, {EVERY(ENTRY_2, kind)}}
+TILES(dense)
+TILES(strided2)
+TILES(scattered)
+#ifndef CSN_TILE_BLOCKED_ONLY
+TILES(planar1)
+TILES(planar2)
+TILES(planar_scattered)
+#endif
 
 const csn_tile_kernels CSN_NAME(csn_tile_kernels) = {
     .pixels = CSN_TILE_PIXELS,
+    .vectors = CSN_TILE_VECTORS,
     .run =
         {
             KIND(dense),

@@ -141,15 +141,17 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
       .out_offsets = csn_dense_offsets, .out_block = (ptrdiff_t)count * csn_block,
   };
   const float *in = transformed + (ptrdiff_t)frequency * job->in_blocks * count * csn_block;
-  for (int panel = first; panel < end; panel++) {
-    const int blocks = job->out_blocks - 2 * panel;
-    float *out = products + ((ptrdiff_t)frequency * job->out_blocks + 2 * panel) * count * csn_block;
-    tile.weights = job->weights + ((ptrdiff_t)frequency * plan->panels + panel) * panel_weights;
+  const int end_block = 2 * end < job->out_blocks ? 2 * end : job->out_blocks;
+  for (int block = 2 * first; block < end_block; block += kernels->vectors) {
+    const int blocks = end_block - block < kernels->vectors ? end_block - block : kernels->vectors;
+    float *out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * count * csn_block;
+    tile.weights = job->weights + ((ptrdiff_t)frequency * plan->panels + block / 2) * panel_weights +
+                   block % 2 * csn_block;
     for (int part = 0; part < parts; part++) {
       const int from = (int)((int64_t)count * part / parts), to = (int)((int64_t)count * (part + 1) / parts);
       tile.in = in + from * csn_block;
       tile.out = out + from * csn_block;
-      kernels->run[csn_tile_dense][blocks > 1][to - from - 1](&tile);
+      kernels->run[csn_tile_dense][blocks - 1][to - from - 1](&tile);
     }
   }
 }
