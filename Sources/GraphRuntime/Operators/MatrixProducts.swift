@@ -116,6 +116,10 @@ struct MatMulKernel: FloatingKernel {
     let batches = try MatrixBatches(a.shape, b.shape)
     let product = try BlockedProduct<Element>(m: batches.m, n: batches.n, k: batches.k)
     guard y.count > 0 else { return }
+    if Element.self == Float.self, batches.offsets.count == 1 {
+      let packed = PackedProduct(m: batches.m, n: batches.n, k: batches.k, isTransposed: false)
+      if try packed.emit(&builder) { return }
+    }
     builder.emit { memory in
       let x = memory.pointer(a.slot, as: Element.self)
       let w = memory.pointer(b.slot, as: Element.self)
@@ -192,6 +196,10 @@ private struct GemmKernel: FloatingKernel {
     let product = try BlockedProduct<Element>(
       m: gemm.m, n: gemm.n, k: gemm.k, transposeA: gemm.transA, transposeB: gemm.transB)
     guard gemm.y.count > 0 else { return }
+    if Element.self == Float.self, !gemm.transA, gemm.alpha == 1, gemm.c == nil || gemm.beta == 1 {
+      let packed = PackedProduct(m: gemm.m, n: gemm.n, k: gemm.k, isTransposed: gemm.transB)
+      if try packed.emit(&builder, bias: gemm.c == nil ? nil : 2) { return }
+    }
     let rows = gemm.c.map { BroadcastRows($0.shape, to: gemm.y.shape) }
     builder.emit { memory in
       let y = memory.pointer(gemm.y.slot, as: Element.self)

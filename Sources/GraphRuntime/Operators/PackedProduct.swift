@@ -1,0 +1,108 @@
+import CKernels
+
+/// The product of float rows [m, k] and a constant matrix, plus a bias, on the convolution kernels.
+///
+/// A dense matrix whose rows are whole blocks of 16 channels lies in memory just as m blocked images of one pixel do, so
+/// that the product is a 1x1 convolution of it. Its weights are packed ahead, and a row's bits don't depend on the rows
+/// around it.
+struct PackedProduct {
+  let m, n, k: Int
+  /// Whether the constant is [n, k] instead of [k, n].
+  let isTransposed: Bool
+
+  /// Adds the step; false where another kernel has to serve: k isn't a multiple of 16, input 1 isn't a constant, input
+  /// `bias` isn't a constant of n values, or nothing keeps what is packed.
+  func emit(_ builder: inout KernelBuilder, bias biasIndex: Int? = nil) throws -> Bool {
+    let block = Int(csn_block), limit = 1 << 20
+    let (x, w, y) = (try builder.input(0), try builder.input(1), try builder.output())
+    guard builder.derivedConstants != nil, w.constant?.bytes != nil, k % block == 0, (1..<limit).contains(k), (1..<limit).contains(n),
+      (1..<limit).contains(m)
+    else { return false }
+    if let biasIndex {
+      let bias = try builder.input(biasIndex)
+      guard bias.constant?.bytes != nil, bias.count == n, bias.shape.last == n else { return false }
+    }
+    var conv = csn_conv_make(Int32(k), Int32(n), 1, 1)
+    let columns = ceilDivide(n, block) * block
+    var (input, output) = (Self.rows(m, by: k, stride: k), Self.rows(m, by: n, stride: columns))
+    var options = csn_conv_default_options()
+    options.threads = Int32(builder.threads)
+    options.algorithm = CSN_CONV_DIRECT
+    var plan = csn_conv_plan()
+    guard csn_conv_plan_make(&plan, &conv, &input, &output, nil, &options) == CSN_OK else { return false }
+    let (n, k, isTransposed) = (n, k, isTransposed)
+    let weights = try builder.addDerivedConstant(
+      from: 1, form: isTransposed ? "product-nk" : "product-kn",
+      byteCount: plan.weight_count * MemoryLayout<Float>.stride
+    ) { source, packed in
+      var conv = conv
+      let values = source.assumingMemoryBound(to: Float.self)
+      let target = packed.assumingMemoryBound(to: Float.self)
+      if isTransposed {
+        csn_conv_pack(CSN_CONV_DIRECT, &conv, values, target)
+      } else {
+        let transposed = [Float](unsafeUninitializedCapacity: n * k) { buffer, count in
+          for column in 0..<n {
+            for row in 0..<k { buffer[column * k + row] = values[row * n + column] }
+          }
+          count = n * k
+        }
+        csn_conv_pack(CSN_CONV_DIRECT, &conv, transposed, target)
+      }
+    }
+    var bias = -1
+    if let biasIndex {
+      let count = plan.bias_count
+      bias = try builder.addDerivedConstant(
+        from: biasIndex, form: "conv-bias", byteCount: count * MemoryLayout<Float>.stride
+      ) { values, padded in
+        padded.initializeMemory(as: Float.self, repeating: 0, count: count)
+        padded.copyMemory(from: values, byteCount: n * MemoryLayout<Float>.stride)
+      }
+    }
+    let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
+    let padded =
+      columns == n ? -1 : builder.addScratch(byteCount: m * columns * MemoryLayout<Float>.stride)
+    builder.note(choice: "packed")
+    builder.emit(
+      Self.run,
+      Arguments(plan: plan, x: x.slot, weights: weights, bias: bias, y: y.slot, scratch: scratch, padded: padded)
+    )
+    return true
+  }
+
+  /// A matrix of `count` rows as blocked images of one pixel.
+  private static func rows(_ count: Int, by width: Int, stride: Int) -> csn_tensor {
+    var tensor = csn_tensor_make(CSN_BLOCKED, Int32(count), Int32(width), 1, 1, 0, 0, 0, 0)
+    tensor.image_stride = stride
+    return tensor
+  }
+
+  private struct Arguments: BitwiseCopyable {
+    let plan: csn_conv_plan
+    let x, weights: Int
+    /// -1 where there is none.
+    let bias: Int
+    let y, scratch: Int
+    /// Rows of whole blocks, of which y takes the first n columns; -1 where y's rows are such.
+    let padded: Int
+  }
+
+  private static let run: csn_step_function = { arguments, slots, pool in
+    let plan = arguments!.assumingMemoryBound(to: csn_conv_plan.self)
+    let arguments = arguments!.assumingMemoryBound(to: Arguments.self)
+    func memory(_ slot: Int) -> UnsafeMutablePointer<Float>? {
+      slot < 0 ? nil : slots![slot]?.assumingMemoryBound(to: Float.self)
+    }
+    let y = memory(arguments.pointee.y)!
+    let padded = memory(arguments.pointee.padded)
+    csn_conv_run(
+      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias), nil,
+      padded ?? y, slots![arguments.pointee.scratch], pool)
+    guard let padded else { return }
+    let (rows, columns) = (Int(plan.pointee.out.images), Int(plan.pointee.out.channels))
+    for row in 0..<rows {
+      (y + row * columns).update(from: padded + row * plan.pointee.out.image_stride, count: columns)
+    }
+  }
+}
