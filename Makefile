@@ -35,7 +35,7 @@ sanitize: packages ## Run the tests under the address and undefined-behaviour sa
 	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp swift test --sanitize=address --sanitize=undefined --scratch-path .build-asan
 	swift test --sanitize=thread --scratch-path .build-tsan
 
-bench: build .venv ## Measure kernels and models, rivals in the same run.
+bench: build ## Measure kernels and models, rivals in the same run.
 	@scripts/bench.sh $(RELEASE)
 
 lint: ## Check the formatting.

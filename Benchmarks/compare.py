@@ -1,9 +1,10 @@
 """Measures csn-run and its rivals in one interleaved run.
 
     compare.py CSN_RUN MODEL [--threads 2] [--rounds 10] [--burst 4] [--shape NAME=1x3x512x512] [--precision f32]
-               [--rivals "ONNX Runtime,ncnn"] [--cold 3] [--json FILE]
+               [--rivals "ONNX Runtime,ncnn"] [--cold 3] [--graph FILE.graph] [--json FILE]
 
-Every round gives each runtime one turn: an untimed inference and `burst` timed ones. Ratios are taken round by round.
+Every round gives each runtime one turn, in an order that rotates from round to round: untimed inferences and `burst`
+timed ones. Ratios are taken round by round. With --graph, csn-run loads that file, made from MODEL by csn-convert.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import time
 import numpy as np
 import onnx
 
-from rivals import RIVALS
+from rivals import RIVALS, convert
 
 OURS = "csn-run"
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Rivals' threads spin for a while after a run: let them come to rest before the next turn.
+REST_SECONDS = 0.15
 
 
 def input_shapes(model, overrides):
@@ -29,9 +32,12 @@ def input_shapes(model, overrides):
     weights = {tensor.name for tensor in graph.initializer}
     shapes = {}
     for value in graph.input:
-        if value.name not in weights:
-            shape = [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
-            shapes[value.name] = overrides.get(value.name, shape)
+        if value.name in weights:
+            continue
+        shape = overrides.get(value.name) or [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if 0 in shape:
+            raise SystemExit(f"the shape of input {value.name} is open: give it with --shape")
+        shapes[value.name] = shape
     return shapes
 
 
@@ -49,15 +55,22 @@ class Rival:
     def __init__(self, name, arguments, folder):
         self.name = name
         self.output_path = os.path.join(folder, name.replace(" ", "_") + ".npy")
+        inputs = os.path.join(folder, "inputs.npz")
+        convert(name, arguments.model, dict(np.load(inputs)))
         environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), PYTHONWARNINGS="ignore")
-        command = [sys.executable, os.path.join(HERE, "rivals.py"), name, arguments.model, str(arguments.threads),
-                   os.path.join(folder, "inputs.npz"), self.output_path]
+        command = [sys.executable, os.path.join(HERE, "rivals.py"), name, arguments.model, str(arguments.threads), inputs,
+                   self.output_path]
+        self.log = tempfile.TemporaryFile("w+")
         start = time.perf_counter()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, env=environment)
-        if self.process.stdout.readline().strip() != "READY":
-            raise RuntimeError(f"{name} does not run this model")
-        self.cold_ms = (time.perf_counter() - start) * 1e3
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                        env=environment)
+        ready, _, figures = self.process.stdout.readline().partition(" ")
+        self.process_ms = (time.perf_counter() - start) * 1e3
+        if ready != "READY":
+            self.log.seek(0)
+            raise RuntimeError(f"{name} does not run this model: {self.log.read().strip().splitlines()[-1:]}")
+        figures = json.loads(figures)
+        self.load_ms, self.imports = figures["load_ms"], figures["imports_mib"]
 
     def output(self):
         return np.load(self.output_path)
@@ -65,12 +78,16 @@ class Rival:
     def turn(self, burst):
         self.process.stdin.write(f"RUN {burst}\n")
         self.process.stdin.flush()
-        return [float(t) for t in self.process.stdout.readline().split()]
+        times = [float(t) for t in self.process.stdout.readline().split()]
+        if not times:
+            raise RuntimeError(f"{self.name} ended in the middle of the run")
+        return times
 
     def close(self):
+        """Ends the process; what it took on top of its imports, in MiB."""
         memory = peak_memory(self.process.pid)
         self.process.communicate("QUIT\n")
-        return memory
+        return memory - self.imports
 
 
 class Ours:
@@ -79,15 +96,15 @@ class Ours:
     name = OURS
 
     def __init__(self, arguments, folder, shapes):
-        self.folder, self.memory = folder, 0
-        self.base = [arguments.csn_run, arguments.model, "--threads", str(arguments.threads)]
+        self.folder, self.memory, self.load_ms = folder, 0, 0
+        self.base = [arguments.csn_run, arguments.graph or arguments.model, "--threads", str(arguments.threads)]
         if arguments.precision != "f32":
             self.base += ["--precision", arguments.precision]
         self.shapes = [f for name, shape in shapes.items() for f in ("--input-shape", f"{name}={'x'.join(map(str, shape))}")]
+        inputs, outputs = os.path.join(folder, "inputs.npz"), os.path.join(folder, "ours.npz")
         start = time.perf_counter()
-        subprocess.run(self.base + ["--inputs", os.path.join(folder, "inputs.npz"), "--outputs", os.path.join(folder, "ours.npz")],
-                       check=True)
-        self.cold_ms = (time.perf_counter() - start) * 1e3
+        subprocess.run(self.base + ["--inputs", inputs, "--outputs", outputs], check=True)
+        self.process_ms = (time.perf_counter() - start) * 1e3
 
     def output(self):
         return next(iter(np.load(os.path.join(self.folder, "ours.npz")).values()))
@@ -97,10 +114,20 @@ class Ours:
                                 check=True, capture_output=True, text=True).stdout
         figures = json.loads(answer)
         self.memory = max(self.memory, figures["peak_rss_bytes"] / 2**20)
-        return [figures["median_ms"]] * burst
+        self.load_ms = figures["load_ms"] + figures["median_ms"]
+        # The least and otherwise the middle: what the program tells of its burst.
+        return [figures["min_ms"]] + [figures["median_ms"]] * (burst - 1)
 
     def close(self):
         return self.memory
+
+
+def started(name, arguments, folder, shapes):
+    return Ours(arguments, folder, shapes) if name == OURS else Rival(name, arguments, folder)
+
+
+def percentile(values, share):
+    return float(np.percentile(values, share))
 
 
 def measure(arguments):
@@ -108,38 +135,50 @@ def measure(arguments):
     random = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(os.path.join(folder, "inputs.npz"), **{n: random.random(s, np.float32) for n, s in shapes.items()})
-        runtimes = [Ours(arguments, folder, shapes)]
-        for name in arguments.rivals:
+        runtimes = []
+        for name in [OURS] + arguments.rivals:
             try:
-                runtimes.append(Rival(name, arguments, folder))
-            except Exception as error:
+                runtimes.append(started(name, arguments, folder, shapes))
+            except RuntimeError as error:
                 print(f"# {error}", file=sys.stderr)
-        cold = {r.name: [r.cold_ms] for r in runtimes}
         reference = next((r.output() for r in runtimes if r.name == "ONNX Runtime"), None)
         difference = {}
         for runtime in runtimes:
-            ours = runtime.output()
-            if reference is not None and ours.size == reference.size:
-                difference[runtime.name] = float(np.abs(ours.reshape(-1) - reference.reshape(-1)).max() / reference.std())
+            output = runtime.output()
+            if reference is None:
+                continue
+            if output.size != reference.size:
+                raise SystemExit(f"{runtime.name} gives {output.shape}, ONNX Runtime {reference.shape}")
+            gap = np.abs(output.reshape(-1) - reference.reshape(-1)).max() / reference.std()
+            difference[runtime.name] = float(gap)
         times = {r.name: [] for r in runtimes}
-        for _ in range(arguments.rounds):
-            for runtime in runtimes:
+        for number in range(arguments.rounds):
+            first = number % len(runtimes)
+            for runtime in runtimes[first:] + runtimes[:first]:
+                time.sleep(REST_SECONDS)
                 times[runtime.name].append(runtime.turn(arguments.burst))
         memory = {r.name: r.close() for r in runtimes}
+        load = {r.name: r.load_ms for r in runtimes}
+        process = {r.name: [] for r in runtimes}
         for _ in range(arguments.cold):
-            cold[OURS].append(Ours(arguments, folder, shapes).cold_ms)
-            for runtime in runtimes[1:]:
-                again = Rival(runtime.name, arguments, folder)
-                cold[runtime.name].append(again.cold_ms)
-                again.close()
+            for name in process:
+                again = started(name, arguments, folder, shapes)
+                process[name].append(again.process_ms)
+                if name != OURS:
+                    load[name] = min(load[name], again.load_ms)
+                    again.close()
     rounds = {name: [statistics.median(burst) for burst in bursts] for name, bursts in times.items()}
+    ratios = {name: [t / o for t, o in zip(rounds[name], rounds[OURS])] for name in rounds}
     return {
         name: {
             "median_ms": statistics.median(rounds[name]),
             "min_ms": min(min(burst) for burst in times[name]),
-            "times_slower_than_us": statistics.median(t / o for t, o in zip(rounds[name], rounds[OURS])),
-            "peak_rss_mib": memory[name],
-            "cold_start_ms": statistics.median(cold[name]),
+            "times_ours": statistics.median(ratios[name]),
+            "times_ours_10": percentile(ratios[name], 10),
+            "times_ours_90": percentile(ratios[name], 90),
+            "memory_mib": memory[name],
+            "load_and_first_run_ms": load[name],
+            "process_ms": statistics.median(process[name]) if process[name] else None,
             "difference_over_std": difference.get(name),
         }
         for name in rounds
@@ -149,6 +188,10 @@ def measure(arguments):
 def shape(text):
     name, extents = text.split("=")
     return name, [int(e) for e in extents.split("x")]
+
+
+def text(value, form):
+    return "-" if value is None else format(value, form)
 
 
 def main():
@@ -162,15 +205,18 @@ def main():
     parser.add_argument("--precision", default="f32")
     parser.add_argument("--rivals", type=lambda text: text.split(","), default=list(RIVALS))
     parser.add_argument("--cold", type=int, default=0)
+    parser.add_argument("--graph")
     parser.add_argument("--json")
     arguments = parser.parse_args()
     result = measure(arguments)
     print(f"{os.path.basename(arguments.model)}, {arguments.threads} thread(s), {arguments.rounds} rounds")
-    print(f"{'runtime':18} {'median ms':>10} {'min ms':>9} {'x ours':>7} {'peak MiB':>9} {'cold ms':>8} {'max|d|/std':>11}")
+    print(f"{'runtime':18} {'median ms':>10} {'min ms':>9} {'x ours':>7} {'10-90 %':>11} {'memory MiB':>10} {'load+1 ms':>9} "
+          f"{'process':>8} {'max|d|/std':>10}")
     for name, row in result.items():
-        gap = row["difference_over_std"]
-        print(f"{name:18} {row['median_ms']:10.2f} {row['min_ms']:9.2f} {row['times_slower_than_us']:7.2f} "
-              f"{row['peak_rss_mib']:9.0f} {row['cold_start_ms']:8.0f} {gap if gap is None else format(gap, '11.1e')}")
+        spread = f"{row['times_ours_10']:.2f}-{row['times_ours_90']:.2f}"
+        print(f"{name:18} {row['median_ms']:10.2f} {row['min_ms']:9.2f} {row['times_ours']:7.2f} {spread:>11} "
+              f"{row['memory_mib']:10.0f} {row['load_and_first_run_ms']:9.0f} {text(row['process_ms'], '8.0f'):>8} "
+              f"{text(row['difference_over_std'], '10.1e'):>10}", flush=True)
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(result, file, indent=1)

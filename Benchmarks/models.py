@@ -1,4 +1,5 @@
-"""Writes ResNet50 (v1.5) and GoogLeNet as ONNX with seeded random weights, for measuring speed: the topology is the real one.
+"""Writes ResNet50 (v1.5), GoogLeNet and IFCNN (max, two images) as ONNX with seeded random weights, for measuring speed: the
+topology is the real one.
 
     models.py FOLDER [BATCH...]
 """
@@ -20,6 +21,10 @@ class Builder:
 
     def weight(self, name, values):
         self.initializers.append(numpy_helper.from_array(values.astype(np.float32), name))
+        return name
+
+    def weight_ints(self, name, values):
+        self.initializers.append(numpy_helper.from_array(np.array(values, np.int64), name))
         return name
 
     def node(self, op, inputs, **attributes):
@@ -79,6 +84,9 @@ def resnet50(batch):
     return b.model("resnet50", batch, b.classifier(x, channels))
 
 
+# Sides of the pictures that IFCNN is measured on.
+IMAGE_SIZES = (256, 512, 1024)
+
 INCEPTIONS = {  # 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection
     "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
     "4a": (192, 96, 208, 16, 48, 64), "4b": (160, 112, 224, 24, 64, 64), "4c": (128, 128, 256, 24, 64, 64),
@@ -119,11 +127,50 @@ def googlenet(batch):
     return b.model("googlenet", batch, b.classifier(x, channels))
 
 
+def ifcnn(size):
+    """IFCNN: both images through the same two convolutions, the larger of each feature, and two convolutions back."""
+    b = Builder(seed=5)
+    pads = {width: b.weight_ints(f"pads{width}", [0, 0, width, width] * 2) for width in (1, 3)}
+
+    def padded(x, width):
+        return b.node("Pad", [x, pads[width]], mode="edge")
+
+    def scaled(shape):
+        return b.random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+
+    first = b.weight("conv1", scaled((64, 3, 7, 7)))
+    blocks = {}
+
+    def block(x, name):
+        if name not in blocks:
+            noise = lambda: b.random.standard_normal(64)
+            parameters = dict(gamma=1 + 0.1 * noise(), beta=0.1 * noise(), mean=0.1 * noise(), var=1 + 0.1 * abs(noise()))
+            weights = [b.weight(f"{name}.w", scaled((64, 64, 3, 3)))]
+            blocks[name] = weights, [b.weight(f"{name}.{k}", v) for k, v in parameters.items()]
+        weights, parameters = blocks[name]
+        convolved = b.node("Conv", [padded(x, 1)] + weights, kernel_shape=[3, 3])
+        return b.node("Relu", [b.node("BatchNormalization", [convolved] + parameters)])
+
+    features = [block(b.node("Conv", [padded(x, 3), first], kernel_shape=[7, 7]), "conv2") for x in ("input1", "input2")]
+    fused = block(b.node("Max", features), "conv3")
+    last = [b.weight("conv4", scaled((3, 64, 1, 1))), b.weight("conv4.bias", np.zeros(3))]
+    output = b.node("Conv", [fused] + last, kernel_shape=[1, 1])
+    shape = [1, 3, size, size]
+    graph = helper.make_graph(
+        b.nodes, "ifcnn", [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in ("input1", "input2")],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)], b.initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model
+
+
 def main(folder, batches):
     os.makedirs(folder, exist_ok=True)
     for make in (resnet50, googlenet):
         for batch in batches:
-            onnx.save(make(batch), os.path.join(folder, f"{make.__name__}-b{batch}.onnx"))
+            onnx.save(make(batch), os.path.join(folder, f"{make.__name__}_b{batch}.onnx"))
+    for size in IMAGE_SIZES:
+        onnx.save(ifcnn(size), os.path.join(folder, f"ifcnn_{size}.onnx"))
 
 
 if __name__ == "__main__":

@@ -1,81 +1,181 @@
 """Runs the comparisons and writes docs/performance.md and its SVG plots.
 
-    report.py FOLDER-OF-PROGRAMS WORK DOCS
+    report.py FOLDER-OF-PROGRAMS WORK DOCS KERNELS-PROGRAM
 """
 
 import datetime
+import importlib.metadata
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+THREADS = len(os.sched_getaffinity(0))
+PACKAGES = ["onnxruntime", "openvino", "ncnn", "MNN", "numpy"]
 
-# Title, model file, more arguments of compare.py.
+
+@dataclass
+class Comparison:
+    title: str
+    model: str
+    threads: int = THREADS
+    options: list = field(default_factory=list)
+
+    @property
+    def name(self):
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower()).replace("--", "-")
+
+
+BATCH = ["--rounds", "7", "--burst", "2"]
 COMPARISONS = [
-    ("ResNet50, batch 1, 2 threads", "resnet50-b1.onnx", ["--threads", "2", "--cold", "3"]),
-    ("ResNet50, batch 1, 1 thread", "resnet50-b1.onnx", ["--threads", "1"]),
-    ("ResNet50, batch 8, 2 threads", "resnet50-b8.onnx", ["--threads", "2", "--rounds", "5", "--burst", "2"]),
-    ("GoogLeNet, batch 1, 2 threads", "googlenet-b1.onnx", ["--threads", "2", "--cold", "3"]),
-    ("GoogLeNet, batch 1, 1 thread", "googlenet-b1.onnx", ["--threads", "1"]),
-    ("GoogLeNet, batch 8, 2 threads", "googlenet-b8.onnx", ["--threads", "2", "--rounds", "5", "--burst", "2"]),
+    Comparison(f"ResNet50, batch 1, {THREADS} threads", "resnet50_b1.onnx", options=["--cold", "3"]),
+    Comparison("ResNet50, batch 1, 1 thread", "resnet50_b1.onnx", 1),
+    Comparison(f"ResNet50, batch 8, {THREADS} threads", "resnet50_b8.onnx", options=BATCH),
+    Comparison(f"GoogLeNet, batch 1, {THREADS} threads", "googlenet_b1.onnx", options=["--cold", "3"]),
+    Comparison("GoogLeNet, batch 1, 1 thread", "googlenet_b1.onnx", 1),
+    Comparison(f"GoogLeNet, batch 8, {THREADS} threads", "googlenet_b8.onnx", options=BATCH),
+    Comparison(f"IFCNN max, two 1024x1024 images, {THREADS} threads", "ifcnn_1024.onnx",
+               options=["--rounds", "5", "--burst", "2", "--cold", "1"]),
 ]
+BFLOAT16 = Comparison(f"ResNet50 in bf16, batch 1, {THREADS} threads", "resnet50_b1.onnx", options=["--precision", "bf16"])
 
 
 def processor():
     with open("/proc/cpuinfo") as info:
-        names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
-    return f"{names[0]}, {os.cpu_count()} cores" if names else "unknown processor"
+        lines = [line.split(":", 1) for line in info if ":" in line]
+    facts = {key.strip(): value.strip() for key, value in lines}
+    flags = facts.get("flags", "").split()
+    has = [name for name in ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni") if name in flags]
+    return f"{facts.get('model name', 'unknown')} (family {facts.get('cpu family')}, model {facts.get('model')}; {', '.join(has)})", \
+        "avx512_bf16" in flags
 
 
-def compare(programs, model, options, output):
-    command = [sys.executable, os.path.join(HERE, "compare.py"), os.path.join(programs, "csn-run"), model, "--json", output]
-    subprocess.run(command + options, check=True)
-    with open(output) as file:
-        return json.load(file)
+class Report:
+    def __init__(self, programs, work, docs, kernels):
+        self.run, self.convert = (os.path.join(programs, name) for name in ("csn-run", "csn-convert"))
+        self.work, self.docs, self.kernels = work, docs, kernels
+        self.page = []
+        os.makedirs(os.path.join(docs, "images"), exist_ok=True)
 
+    def model(self, name):
+        return os.path.join(self.work, "models", name)
 
-def table(result):
-    rows = ["| runtime | median ms | min ms | times ours | peak MiB | cold start ms | largest difference / std |",
-            "|---|---|---|---|---|---|---|"]
-    for name, row in result.items():
-        gap = row["difference_over_std"]
-        rows.append(f"| {name} | {row['median_ms']:.2f} | {row['min_ms']:.2f} | {row['times_slower_than_us']:.2f} | "
-                    f"{row['peak_rss_mib']:.0f} | {row['cold_start_ms']:.0f} | {'' if gap is None else format(gap, '.1e')} |")
-    return "\n".join(rows)
+    def graph(self, name):
+        """The model in csn-run's own form."""
+        path = os.path.join(self.work, os.path.splitext(name)[0] + ".graph")
+        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(self.convert):
+            subprocess.run([self.convert, self.model(name), "-o", path], check=True, stdout=subprocess.DEVNULL)
+        return path
 
+    def add(self, *lines):
+        self.page += [*lines, ""]
 
-def plot(title, result, path):
-    """Horizontal bars of the median times, ours first."""
-    longest = max(row["median_ms"] for row in result.values())
-    height, bar, left, width = 28, 18, 150, 420
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{height * len(result) + 40}" '
-             'font-family="sans-serif" font-size="13">',
-             f'<text x="8" y="20" font-weight="bold">{title}: ms, less is better</text>']
-    for index, (name, row) in enumerate(result.items()):
-        y = 34 + index * height
-        length = width * row["median_ms"] / longest
-        colour = "#d9622b" if index == 0 else "#8aa0b4"
-        lines += [f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{name}</text>',
-                  f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" fill="{colour}"/>',
-                  f'<text x="{left + length + 6:.1f}" y="{y + 14}">{row["median_ms"]:.1f}</text>']
-    with open(path, "w") as file:
-        file.write("\n".join(lines + ["</svg>\n"]))
+    def table(self, header, rows):
+        self.add("| " + " | ".join(header) + " |", "|" + "---|" * len(header),
+                 *("| " + " | ".join(map(str, row)) + " |" for row in rows))
 
+    def plot(self, title, bars, unit):
+        """Horizontal bars of (name, value); the first is ours."""
+        name = "".join(c if c.isalnum() else "-" for c in title.lower()).replace("--", "-").strip("-")
+        longest = max(value for _, value in bars)
+        step, bar, left, width = 28, 18, 220, 420
+        lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{step * len(bars) + 40}" '
+                 'font-family="sans-serif" font-size="13">',
+                 '<rect width="100%" height="100%" fill="white"/>',
+                 f'<text x="8" y="20" font-weight="bold">{title}: {unit}</text>']
+        for index, (label, value) in enumerate(bars):
+            y, length = 34 + index * step, width * value / longest
+            colour = "#d9622b" if index == 0 else "#8aa0b4"
+            lines += [f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{label}</text>',
+                      f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" fill="{colour}"/>',
+                      f'<text x="{left + length + 6:.1f}" y="{y + 14}">{value:.3g}</text>']
+        with open(os.path.join(self.docs, "images", name + ".svg"), "w") as file:
+            file.write("\n".join(lines + ["</svg>\n"]))
+        self.add(f"![{title}](images/{name}.svg)")
 
-def main(programs, work, docs):
-    os.makedirs(os.path.join(docs, "images"), exist_ok=True)
-    page = ["# Performance", "",
-            f"Measured by `make bench` on {datetime.date.today()}: {processor()}. Every round gives each runtime a turn; \"times ours\" is the",
-            "median over the rounds of (its time / csn-run's time in the same round): trust that, not the milliseconds.", ""]
-    for title, model, options in COMPARISONS:
-        name = title.lower().replace(",", "").replace(" ", "-")
-        result = compare(programs, os.path.join(work, "models", model), options, os.path.join(work, name + ".json"))
-        plot(title, result, os.path.join(docs, "images", name + ".svg"))
-        page += [f"## {title}", "", f"![{title}](images/{name}.svg)", "", table(result), ""]
-    with open(os.path.join(docs, "performance.md"), "w") as file:
-        file.write("\n".join(page))
+    def compare(self, comparison):
+        output = os.path.join(self.work, comparison.name + ".json")
+        command = [sys.executable, os.path.join(HERE, "compare.py"), self.run, self.model(comparison.model), "--json", output,
+                   "--threads", str(comparison.threads), "--graph", self.graph(comparison.model)]
+        subprocess.run(command + comparison.options, check=True)
+        with open(output) as file:
+            result = json.load(file)
+        self.add(f"### {comparison.title}")
+        self.plot(comparison.title, [(name, row["median_ms"]) for name, row in result.items()], "ms, less is better")
+
+        def optional(value, form):
+            return "" if value is None else format(value, form)
+
+        self.table(
+            ["runtime", "median ms", "min ms", "times ours (10-90 %)", "memory MiB", "load and first run ms", "whole process ms",
+             "largest difference / std"],
+            [[name, f"{row['median_ms']:.2f}", f"{row['min_ms']:.2f}",
+              f"{row['times_ours']:.2f} ({row['times_ours_10']:.2f}-{row['times_ours_90']:.2f})", f"{row['memory_mib']:.0f}",
+              f"{row['load_and_first_run_ms']:.0f}", optional(row["process_ms"], ".0f"),
+              optional(row["difference_over_std"], ".1e")] for name, row in result.items()])
+
+    def benchmark(self, model, *options):
+        answer = subprocess.run([self.run, model, "--benchmark", "--runs", "12", "--json", *options], check=True,
+                                capture_output=True, text=True).stdout
+        return json.loads(answer)
+
+    def scaling(self):
+        self.add("## Scaling")
+        rows = []
+        for network in ("resnet50", "googlenet"):
+            graph = self.graph(f"{network}_b1.onnx")
+            for threads in sorted({1, 2, THREADS}):
+                figures = self.benchmark(graph, "--threads", str(threads))
+                rows.append([network, 1, threads, f"{figures['median_ms']:.1f}", f"{figures['median_ms']:.1f}"])
+            figures = self.benchmark(self.graph(f"{network}_b8.onnx"), "--threads", str(THREADS))
+            rows.append([network, 8, THREADS, f"{figures['median_ms']:.1f}", f"{figures['median_ms'] / 8:.1f}"])
+        self.table(["network", "batch", "threads", "median ms", "ms an image"], rows)
+        rows = []
+        for size in (256, 512, 1024):
+            figures = self.benchmark(self.graph(f"ifcnn_{size}.onnx"), "--threads", str(THREADS))
+            rows.append([f"{size}x{size}", f"{figures['median_ms']:.1f}", f"{figures['median_ms'] * 1e6 / size**2:.0f}",
+                         f"{figures['arena_bytes'] / 2**20:.0f}", f"{figures['peak_rss_bytes'] / 2**20:.0f}"])
+        self.table(["IFCNN, two images of", "median ms", "ns a pixel", "arena MiB", "peak MiB"], rows)
+
+    def shapes(self):
+        self.add("## Kernels",
+                 "Each convolution by itself, hot, in the algorithm that is picked for it. The share is of the fp32 peak that a loop of",
+                 "fused multiply-adds reaches in the same run, by the direct algorithm's multiply-adds: Winograd's is above what is done.")
+        for threads in sorted({1, THREADS}):
+            lines = [json.loads(line) for line in subprocess.run(
+                [self.kernels, str(threads), "all", "json"], check=True, capture_output=True, text=True).stdout.splitlines()]
+            self.add(f"### {threads} thread{'s' if threads > 1 else ''}")
+            self.table(
+                ["network", "convolution", "side", "algorithm", "ms", "GFLOP/s", "share of peak"],
+                [[k["network"], f"{k['in']} to {k['out']}, {k['kernel']}x{k['kernel']} /{k['stride']}", k["size"], k["algorithm"],
+                  f"{k['ms']:.3f}", f"{k['gflops']:.0f}", f"{100 * k['share']:.0f} %"] for k in lines])
+            if threads == 1:
+                direct = [(f"{k['in']} to {k['out']} {k['kernel']}x{k['kernel']}/{k['stride']} @{k['size']}", 100 * k["share"])
+                          for k in lines if k["network"] == "resnet50" and not k["algorithm"].startswith("winograd")]
+                self.plot("ResNet50's direct convolutions, 1 thread", direct, "% of fp32 peak")
+
+    def write(self):
+        name, has_bfloat16 = processor()
+        versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in PACKAGES)
+        self.add("# Performance")
+        self.add(f"Measured by `make bench` on {datetime.date.today()}: {name}, {THREADS} cores; load average before the run "
+                 f"{os.getloadavg()[0]:.1f}; {versions}.")
+        self.add("Networks have their real topology and seeded random weights (`Benchmarks/models.py`). csn-run loads the `.graph` that",
+                 "csn-convert makes of the ONNX model. Every round gives each runtime a turn; \"times ours\" is the median over the rounds of",
+                 "(its time / csn-run's time in the same round): trust that, not the milliseconds. Memory is the process's peak; for rivals,",
+                 "which run inside Python, what they took on top of their imports. A rival's whole process includes Python and its imports.")
+        self.add("## Against other runtimes")
+        for comparison in COMPARISONS + ([BFLOAT16] if has_bfloat16 else []):
+            self.compare(comparison)
+        if not has_bfloat16:
+            self.add("This machine has no AVX512-BF16: `--precision bf16` says so, and OpenVINO's default is f32 here.")
+        self.scaling()
+        self.shapes()
+        with open(os.path.join(self.docs, "performance.md"), "w") as file:
+            file.write("\n".join(self.page))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    Report(*sys.argv[1:]).write()
