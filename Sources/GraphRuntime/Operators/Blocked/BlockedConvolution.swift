@@ -2,8 +2,8 @@ import CKernels
 
 /// Conv and FusedConv on blocked tensors: clamp(Conv(X, W, B) + residual).
 ///
-/// Weights and bias are constants, packed when the plan is made or taken from the `.graph`. A network's first layer
-/// reads its few channels row-major.
+/// Constant weights and biases are packed when the plan is made, or taken from the `.graph`; computed ones in every run. A
+/// network's first layer reads its few channels row-major.
 enum BlockedConvolution {
   static let implementation = BlockedImplementation(form: form, kernel: prepare)
 
@@ -12,9 +12,7 @@ enum BlockedConvolution {
 
   @Sendable private static func form(_ query: BlockedQuery) throws -> BlockedForm? {
     guard query.isImage(query.input(0)), query.isImage(query.outputs.first ?? nil),
-      query.isImage(query.input(1)),
-      query.constants[1] != nil, query.input(2) == nil || query.constants[2] != nil,
-      query.input(3) == nil || query.isImage(query.input(3))
+      query.isImage(query.input(1)), query.input(3) == nil || query.isImage(query.input(3))
     else { return nil }
     let conv = try convolution(
       query.node, input: query.shape(0)!, weights: query.shape(1)!, output: query.outputShape!)
@@ -63,6 +61,8 @@ enum BlockedConvolution {
     var options = csn_conv_default_options()
     options.threads = Int32(builder.threads)
     options.allow_bf16 = builder.precision == .bfloat16
+    // Other algorithms' packing, once a run, would cost more than they save.
+    if w.constant == nil && input.layout == CSN_BLOCKED { options.algorithm = CSN_CONV_DIRECT }
     var plan = csn_conv_plan()
     let status: csn_status
     if var addend = residual?.tensor {
@@ -74,33 +74,51 @@ enum BlockedConvolution {
       throw GraphError(
         .shapeMismatch, "no kernel serves a convolution of \(x.type) by \(w.type) to \(y.type)")
     }
-    let algorithm = plan.algorithm
-    let packed = try builder.addDerivedConstant(
-      from: 1, form: "conv-\(String(cString: csn_conv_algorithm_name(algorithm)))",
-      byteCount: plan.weight_count * MemoryLayout<Float>.stride
-    ) { weights, packed in
-      var conv = conv
-      csn_conv_pack(
-        algorithm, &conv, weights.assumingMemoryBound(to: Float.self),
-        packed.assumingMemoryBound(to: Float.self))
-    }
-    var bias = -1
-    if let operand = builder.optionalInput(2) {
-      let channels = operand.count
-      bias = try builder.addDerivedConstant(
-        from: 2, form: "conv-bias", byteCount: plan.bias_count * MemoryLayout<Float>.stride
-      ) { values, padded in
-        padded.initializeMemory(as: Float.self, repeating: 0, count: plan.bias_count)
-        padded.copyMemory(from: values, byteCount: channels * MemoryLayout<Float>.stride)
-      }
-    }
+    let packed = try packedWeights(&builder, for: plan)
+    let bias = try paddedBias(&builder, count: plan.bias_count)
     let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
-    builder.note(choice: String(cString: csn_conv_algorithm_name(algorithm)))
+    builder.note(choice: String(cString: csn_conv_algorithm_name(plan.algorithm)))
     builder.emit(
       run,
       Arguments(
         plan: plan, x: x.slot, weights: packed, bias: bias, residual: residual?.slot ?? -1, y: y.slot,
         scratch: scratch))
+  }
+
+  /// The slot of the weights as `plan` reads them.
+  private static func packedWeights(_ builder: inout KernelBuilder, for plan: csn_conv_plan) throws -> Int {
+    let w = try builder.input(1)
+    let byteCount = plan.weight_count * MemoryLayout<Float>.stride
+    let pack = { @Sendable (weights: UnsafeRawPointer, packed: UnsafeMutableRawPointer) in
+      var conv = plan.conv
+      csn_conv_pack(
+        plan.algorithm, &conv, weights.assumingMemoryBound(to: Float.self),
+        packed.assumingMemoryBound(to: Float.self))
+    }
+    if w.constant != nil {
+      // What is packed depends on the groups: weights of one shape may be read in several numbers of them.
+      let form = "conv-\(String(cString: csn_conv_algorithm_name(plan.algorithm)))"
+      return try builder.addDerivedConstant(from: 1, form: form, byteCount: byteCount, make: pack)
+    }
+    let packed = builder.addScratch(byteCount: byteCount)
+    builder.emit { pack(UnsafeRawPointer($0.slots[w.slot]!), $0.slots[packed]!) }
+    return packed
+  }
+
+  /// The slot of the bias, filled up with zeros to `count` values; -1 where there is none.
+  private static func paddedBias(_ builder: inout KernelBuilder, count: Int) throws -> Int {
+    guard let operand = builder.optionalInput(2) else { return -1 }
+    let channels = operand.count, byteCount = count * MemoryLayout<Float>.stride
+    let pad = { @Sendable (values: UnsafeRawPointer, padded: UnsafeMutableRawPointer) in
+      padded.initializeMemory(as: Float.self, repeating: 0, count: count)
+      padded.copyMemory(from: values, byteCount: channels * MemoryLayout<Float>.stride)
+    }
+    if operand.constant != nil {
+      return try builder.addDerivedConstant(from: 2, form: "conv-bias", byteCount: byteCount, make: pad)
+    }
+    let padded = builder.addScratch(byteCount: byteCount)
+    builder.emit { pad(UnsafeRawPointer($0.slots[operand.slot]!), $0.slots[padded]!) }
+    return padded
   }
 
   private struct Arguments: BitwiseCopyable {
