@@ -101,10 +101,23 @@ public struct Tensor: Sendable {
 
   /// This tensor with its elements at a multiple of their size: itself, or a copy.
   public var aligned: Tensor {
-    guard case .bytes(let region) = storage else { return self }
-    let alignment = min(16, max(1, (elementType.bitWidth ?? 8) / 8))
-    if region.isAligned(to: alignment) { return self }
-    return region.withUnsafeBytes { try! Tensor(elementType, shape: shape, bytes: ByteRegion(copying: $0)) }
+    guard !isAligned, case .bytes(let region) = storage else { return self }
+    return region.withUnsafeBytes {
+      Tensor(unchecked: elementType, shape: shape, bytes: ByteRegion(copying: $0))
+    }
+  }
+
+  /// Whether the elements lie at a multiple of their size.
+  var isAligned: Bool {
+    guard case .bytes(let region) = storage else { return true }
+    return region.isAligned(to: min(16, max(1, (elementType.bitWidth ?? 8) / 8)))
+  }
+
+  /// A tensor over as many bytes as the shape takes.
+  private init(unchecked elementType: ElementType, shape: [Int], bytes: ByteRegion) {
+    self.elementType = elementType
+    self.shape = shape
+    storage = .bytes(bytes)
   }
 }
 

@@ -91,7 +91,9 @@ private struct LinearLayer {
   }
 
   func weights(scaledBy scale: [Double]) -> Tensor {
-    weight.withUnsafeElements(of: Float.self) { source in
+    // The file's weights make room for the scaled ones.
+    defer { weight.bytes?.releasePages() }
+    return weight.withUnsafeElements(of: Float.self) { source in
       Tensor(Float.self, shape: weight.shape) { target in
         for index in source.indices { target[index] = Float(Double(source[index]) * scale[channel(index)]) }
       }
