@@ -34,7 +34,7 @@ final class DerivedConstantStore: Sendable {
     guard !tensor.isAligned, sources.contains(id) else { return tensor.aligned }
     if let copy = copies.withLock({ $0[id] }) { return copy }
     let made = tensor.aligned
-    tensor.bytes?.releasePages()
+    if tensor.deferred == nil { tensor.bytes?.releasePages() }
     return copies.withLock { copies in
       if let copy = copies[id] { return copy }
       copies[id] = made
