@@ -23,13 +23,14 @@ let package = Package(
     .target(
       name: "CKernels", exclude: ["README.md"], cSettings: [.headerSearchPath(".")],
       linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+    .target(name: "CBridge", dependencies: ["CKernels"], exclude: ["README.md"]),
 
     // Libraries, lowest first; each imports only what stands above it here.
     .target(name: "ONNXParse", dependencies: ["CProtobuf"]),
     .target(
       name: "GraphRuntime",
       dependencies: [
-        "ONNXParse", "CKernels", "COpenBLAS",
+        "ONNXParse", "CKernels", "CBridge", "COpenBLAS",
         .product(name: "Collections", package: "swift-collections"),
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
@@ -57,10 +58,11 @@ let package = Package(
 
     // Tests.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "CAllocationCounter"]),
     .testTarget(name: "ONNXParseTests", dependencies: ["ONNXParse", "TestSupport"]),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "TestSupport"],
+      name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "CAllocationCounter", "TestSupport"],
       exclude: ["Support/onnx_node_cases.py"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
     .testTarget(

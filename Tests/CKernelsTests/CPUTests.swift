@@ -1,3 +1,4 @@
+import CAllocationCounter
 import CKernels
 import Foundation
 import Testing
@@ -8,6 +9,17 @@ import Testing
     #expect(String(cString: csn_cpu_name(CSN_CPU_AVX512)) == "avx512")
     #expect(String(cString: csn_cpu_name(CSN_CPU_PORTABLE)) == "portable")
     #expect(csn_cpu_count() >= 1)
+  }
+
+  /// Opening a file takes a buffer: what allocates nothing opens none.
+  @Test(.enabled(if: csn_counts_allocations())) func controlGroupsAreReadOnce() {
+    let count = csn_cpu_count()
+    let before = csn_allocation_count()
+    let again = csn_cpu_count()
+    let threads = csn_conv_default_options().threads
+    let allocations = csn_allocation_count() - before
+    #expect(again == count && threads == count)
+    #expect(allocations == 0)
   }
 
   /// A directory tree that stands for "/" with the given files.

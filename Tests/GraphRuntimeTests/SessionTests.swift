@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import GraphRuntime
@@ -102,6 +103,49 @@ import Testing
     let session = try session(graph)
     #expect(try session.run(["x": tensor([-1, 3, 4])])["y"]?.elements() == [Float(6), 8])
     #expect(try session.plan(for: ["x": [3]]).isDynamic)
+  }
+
+  /// How often the operators' rules are asked for a graph of one node while a session is made.
+  private func inferences(isOptimized: Bool, shape: Shape) throws -> Int {
+    final class Counter: Sendable { let calls = Mutex(0) }
+    let counter = Counter()
+    let counting = Operator(
+      "TestCounting", inputs: 1...1,
+      infer: { inference in
+        counter.calls.withLock { $0 += 1 }
+        inference.same()
+      },
+      kernel: { builder in
+        let (x, y) = (try builder.input(0), try builder.output())
+        builder.emit { $0.pointer(y.slot, as: Float.self).update(from: $0.pointer(x.slot), count: y.count) }
+      })
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(TensorType(.float32, shape)))
+    graph.addOutput(graph.add("TestCounting", x, output: "y"))
+    if isOptimized { graph.passReports = [PassReport(name: "constant-folding", changes: 1)] }
+    var options = Session.Options()
+    options.optimization = .none
+    let session = try Session(graph, options: options, registry: OperatorRegistry(families: [[counting]]))
+    #expect(try session.run(["x": tensor([1, 2])])["y"]?.elements() == [Float(1), 2])
+    return counter.calls.withLock { $0 }
+  }
+
+  @Test func anOptimizedGraphOfFixedShapesIsInferredOnce() throws {
+    #expect(try inferences(isOptimized: true, shape: [2]) == 1)
+    // Else once to tell at load what can't run, once for the shapes that come.
+    #expect(try inferences(isOptimized: true, shape: [.symbol("N")]) == 2)
+    #expect(try inferences(isOptimized: false, shape: [2]) == 2)
+  }
+
+  @Test func anOptimizedGraphTellsAtLoadWhatCantRun() throws {
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(TensorType(.float32, [2])))
+    graph.addOutput(graph.add("Nonsense", x, name: "first"))
+    graph.addOutput(graph.add("Gibberish", x, name: "second"))
+    graph.passReports = [PassReport(name: "constant-folding", changes: 1)]
+    let error = #expect(throws: GraphError.self) { try session(graph) }
+    #expect(error?.description.contains("first (Nonsense)") == true)
+    #expect(error?.description.contains("second (Gibberish)") == true)
   }
 
   @Test func everyUnsupportedNodeIsReportedAtLoad() throws {

@@ -98,8 +98,11 @@ static bool shapes_fit(const csn_conv *conv, const csn_tensor *in, const csn_ten
 csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                               const csn_tensor *residual, const csn_conv_options *options) {
   memset(plan, 0, sizeof *plan);
-  csn_conv_options defaults = csn_conv_default_options();
-  if (!options) options = &defaults;
+  csn_conv_options defaults;
+  if (!options) {
+    defaults = csn_conv_default_options();
+    options = &defaults;
+  }
   if (!csn_conv_is_valid(conv) || !shapes_fit(conv, in, out, residual)) return CSN_INVALID;
   if (options->threads < 1 || options->threads > max_threads || options->level > csn_cpu_detected()) return CSN_INVALID;
   csn_conv_algorithm algorithm = options->algorithm;

@@ -80,9 +80,21 @@ static int affinity_count(void) {
   return online > 0 && online < 4096 ? (int)online : 1;
 }
 
+// -1 until first asked for.
+static _Atomic int process_quota = -1;
+
+/// csn_cpu_quota(NULL) as it was when first asked for: reading it opens a dozen files, and plans ask again and again.
+static int cached_quota(void) {
+  int quota = atomic_load_explicit(&process_quota, memory_order_relaxed);
+  if (quota >= 0) return quota;
+  quota = csn_cpu_quota(NULL);
+  atomic_store_explicit(&process_quota, quota, memory_order_relaxed);
+  return quota;
+}
+
 int csn_cpu_count(void) {
   int count = affinity_count();
-  int quota = csn_cpu_quota(NULL);
+  int quota = cached_quota();
   if (quota > 0 && quota < count) count = quota;
   return count > 0 ? count : 1;
 }

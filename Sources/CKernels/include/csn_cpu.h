@@ -38,7 +38,8 @@ bool csn_cpu_level_has_bf16(csn_cpu_level level);
 /// Whether int8 dot products (AVX512-VNNI) are there and the current level allows them.
 bool csn_cpu_has_vnni(void);
 
-/// The threads worth running: processors in the affinity mask, at most the cgroup's CPU quota rounded up; at least 1.
+/// The threads worth running: processors in the affinity mask, at most the cgroup's CPU quota (as it was when first
+/// asked for) rounded up; at least 1.
 int csn_cpu_count(void);
 
 /// The CPU quota of this process's cgroup and its ancestors (v1 and v2) in processors, the fraction rounded up;

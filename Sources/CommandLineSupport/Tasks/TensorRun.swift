@@ -40,7 +40,10 @@ public struct TensorRun {
         "--input-shape: \(inputs) holds \(given[name].map { "'\(name)' \($0)" } ?? "no '\(name)'"), not \(shape)"
       )
     }
-    let model = try LoadedModel(self.model, options: settings.session)
+    var options = settings.session
+    // The one run needs no weight twice.
+    options.releasesWeights = true
+    let model = try LoadedModel(self.model, options: options)
     let results = try Progress.show("running") { _ in try model.session.run(given.dictionary) }
     var named = NamedTensors()
     for port in model.session.outputs {

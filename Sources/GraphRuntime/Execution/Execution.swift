@@ -67,6 +67,20 @@ public final class Execution: @unchecked Sendable {
     try StepFailure.check()
   }
 
+  /// Runs all steps and gives the memory of each mapped constant back after the last step that reads it.
+  func runReleasingWeights() throws {
+    let base = UnsafePointer(slots.baseAddress)
+    var next = 0
+    for (index, step) in frozen.steps.enumerated() {
+      step.function(step.arguments, base, frozen.pool.pointer)
+      while next < frozen.lastReads.count, frozen.lastReads[next].step <= index {
+        frozen.lastReads[next].bytes.releasePages()
+        next += 1
+      }
+    }
+    try StepFailure.check()
+  }
+
   /// Runs all steps and calls `record` with each step's index and its start and end on `clock`.
   func run(clock: () -> UInt64, record: (_ step: Int, _ start: UInt64, _ end: UInt64) -> Void) throws {
     let base = UnsafePointer(slots.baseAddress)

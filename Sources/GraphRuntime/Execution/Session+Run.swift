@@ -32,7 +32,7 @@ extension Session {
       }
     } else {
       ids = try outputIDs(outputs)
-      results = try interpret(graph, values, outputs: ids)
+      results = try interpret(graph.aligned(by: derivedConstants), values, outputs: ids)
     }
     return Dictionary(zip(ids.map { graph[$0].name }, results)) { first, _ in first }
   }
@@ -58,6 +58,8 @@ extension Session {
     try withExtendedLifetime((inputs, outputs)) {
       if options.profile {
         try profile(execution)
+      } else if options.releasesWeights {
+        try execution.runReleasingWeights()
       } else {
         try execution.run()
       }

@@ -16,6 +16,9 @@ public struct Session: Sendable {
     public var precision = Precision.float32
     /// Whether runs record how long each step takes, for `Session.profile`.
     public var profile = false
+    /// Whether a run lets mapped weights go as soon as no later step reads them: a program that runs once needs the
+    /// memory of a few layers at a time. A further run reads them from the file again.
+    public var releasesWeights = false
     /// The most bytes one run may take for intermediates and outputs; nil for the machine's memory.
     public var maxMemory: Int?
 
@@ -63,12 +66,14 @@ public struct Session: Sendable {
       throw GraphError(.unsupportedType, "bf16 needs a CPU with AVX512-BF16, which this one does not have")
     }
     var graph = graph
-    // What can't run is found before passes look at it.
-    try graph.inferTypes(registry: registry)
-    if graph.passReports.isEmpty, options.optimization != .none {
-      graph.passReports = try Optimizer(level: options.optimization).run(&graph)
+    let isFixed = graph.inputs.allSatisfy { graph[$0].type?.tensor?.concreteShape != nil }
+    // What can't run is found before passes look at it, or by the plan where that is made at once and no pass runs.
+    if !isFixed || graph.passReports.isEmpty {
+      let known = try graph.inferTypes(registry: registry)
+      if graph.passReports.isEmpty, options.optimization != .none {
+        graph.passReports = try Optimizer(level: options.optimization).run(&graph, known: known)
+      }
     }
-    graph.alignInitializers()
     self.graph = graph
     self.options = options
     inputs = graph.inputs.map { Port(name: graph[$0].name, type: graph[$0].type) }
@@ -79,7 +84,7 @@ public struct Session: Sendable {
       memoryLimit: options.maxMemory ?? SystemMemory.available, derivedConstants: derivedConstants,
       precision: options.precision)
     // A graph of fixed shapes is planned at once, so that what can't be prepared is known now.
-    if graph.inputs.allSatisfy({ graph[$0].type?.tensor?.concreteShape != nil }) {
+    if isFixed {
       _ = try plan(for: Request(self, outputs: nil, given: nil))
     }
   }
@@ -110,12 +115,5 @@ public struct Session: Sendable {
       return try planner.plan(
         graph, inputTypes: Dictionary(types) { first, _ in first }, outputs: request.outputs)
     }
-  }
-}
-
-extension Graph {
-  /// Copies constants that a file left at odd addresses.
-  fileprivate mutating func alignInitializers() {
-    for (id, tensor) in initializers { initializers[id] = tensor.aligned }
   }
 }

@@ -13,6 +13,7 @@ public struct Tensor: Sendable {
   private enum Storage: Sendable {
     case bytes(ByteRegion)
     case strings([String])
+    case deferred(DeferredBytes)
   }
 
   /// The number of elements.
@@ -70,16 +71,33 @@ public struct Tensor: Sendable {
       })
   }
 
+  /// A tensor whose elements are made where they are used; as many bytes as the shape takes.
+  init(_ elementType: ElementType, shape: [Int], deferred: DeferredBytes) {
+    self.elementType = elementType
+    self.shape = shape
+    storage = .deferred(deferred)
+  }
+
   /// The same elements under another shape of as many elements.
   public func reshaped(to shape: [Int]) throws -> Tensor {
     switch storage {
     case .bytes(let bytes): try Tensor(elementType, shape: shape, bytes: bytes)
     case .strings(let strings): try Tensor(shape: shape, strings: strings)
+    case .deferred(let deferred): try Tensor(elementType, shape: shape, bytes: deferred.region)
     }
   }
 
-  /// The elements' memory; nil for strings.
-  public var bytes: ByteRegion? { if case .bytes(let region) = storage { region } else { nil } }
+  /// The elements' memory, made now where it is not there yet; nil for strings.
+  public var bytes: ByteRegion? {
+    switch storage {
+    case .bytes(let region): region
+    case .strings: nil
+    case .deferred(let deferred): deferred.region
+    }
+  }
+
+  /// The elements where they are made only when they are used.
+  var deferred: DeferredBytes? { if case .deferred(let deferred) = storage { deferred } else { nil } }
 
   /// The elements of a tensor of strings; nil for the other types.
   public var strings: [String]? { if case .strings(let strings) = storage { strings } else { nil } }
@@ -99,12 +117,29 @@ public struct Tensor: Sendable {
     withUnsafeElements(of: type) { Array($0) }
   }
 
-  /// This tensor with its elements at a multiple of their size: itself, or a copy.
+  /// This tensor with its elements in memory, at a multiple of their size: itself, or a copy.
   public var aligned: Tensor {
-    guard case .bytes(let region) = storage else { return self }
-    let alignment = min(16, max(1, (elementType.bitWidth ?? 8) / 8))
-    if region.isAligned(to: alignment) { return self }
-    return region.withUnsafeBytes { try! Tensor(elementType, shape: shape, bytes: ByteRegion(copying: $0)) }
+    guard !isAligned, let region = bytes else { return self }
+    if case .deferred = storage { return Tensor(unchecked: elementType, shape: shape, bytes: region) }
+    return region.withUnsafeBytes {
+      Tensor(unchecked: elementType, shape: shape, bytes: ByteRegion(copying: $0))
+    }
+  }
+
+  /// Whether the elements are in memory, at a multiple of their size.
+  var isAligned: Bool {
+    switch storage {
+    case .bytes(let region): region.isAligned(to: min(16, max(1, (elementType.bitWidth ?? 8) / 8)))
+    case .strings: true
+    case .deferred: false
+    }
+  }
+
+  /// A tensor over as many bytes as the shape takes.
+  private init(unchecked elementType: ElementType, shape: [Int], bytes: ByteRegion) {
+    self.elementType = elementType
+    self.shape = shape
+    storage = .bytes(bytes)
   }
 }
 

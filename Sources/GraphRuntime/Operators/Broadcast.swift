@@ -52,7 +52,10 @@ struct Broadcast: Sendable {
   func offsets(ofRow row: Int) -> SIMD4<Int> {
     var offsets = SIMD4<Int>(repeating: 0)
     var row = row
-    for axis in outer.reversed() {
+    var position = outer.count
+    while position > 0 {
+      position -= 1
+      let axis = outer[position]
       let (quotient, index) = row.quotientAndRemainder(dividingBy: axis.extent)
       offsets &+= axis.strides &* index
       row = quotient

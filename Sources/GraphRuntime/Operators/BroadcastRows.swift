@@ -23,7 +23,9 @@ struct BroadcastRows: Sendable {
   func offset(_ row: Int) -> Int {
     var rest = row
     var offset = 0
-    for axis in extents.indices.reversed() {
+    var axis = extents.count
+    while axis > 0 {
+      axis -= 1
       offset += rest % extents[axis] * strides[axis]
       rest /= extents[axis]
     }

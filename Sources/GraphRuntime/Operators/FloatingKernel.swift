@@ -23,7 +23,9 @@ extension KernelBuilder {
   /// Prepares `body` with every half-width operand replaced by a `Float` copy, which steps before and after convert.
   mutating func widening(_ body: (inout KernelBuilder) throws -> Void) throws {
     guard (inputs + outputs).contains(where: { $0?.isHalfWidth == true }) else { return try body(&self) }
-    let wideInputs = inputs.map { operand in operand.map { $0.isHalfWidth ? widened($0) : $0 } }
+    let wideInputs = inputs.enumerated().map { index, operand in
+      operand.map { $0.isHalfWidth ? widened($0, index) : $0 }
+    }
     for (narrow, wide) in zip(inputs, wideInputs) {
       guard let narrow, let wide, narrow.isHalfWidth, wide.constant == nil else { continue }
       emit { HalfWidth.widen(narrow, wide, $0) }
@@ -39,13 +41,13 @@ extension KernelBuilder {
     }
   }
 
-  private mutating func widened(_ operand: Operand) -> Operand {
+  private mutating func widened(_ operand: Operand, _ index: Int) -> Operand {
     guard let constant = operand.constant, let wide = HalfWidth.widen(constant), let bytes = wide.bytes else {
       return scratchFloat(like: operand)
     }
     return Operand(
-      slot: addConstant(bytes), type: TensorType(.float32, operand.type.shape), shape: operand.shape,
-      constant: wide)
+      slot: addConstant(bytes, replacingInput: index), type: TensorType(.float32, operand.type.shape),
+      shape: operand.shape, constant: wide)
   }
 
   private mutating func scratchFloat(like operand: Operand) -> Operand {

@@ -13,11 +13,20 @@ struct KernelBuilder {
     let shape: [Int]
     /// The elements where they are known while the plan is made.
     let constant: Tensor?
+    let count: Int
     /// Elements from one image to the next where the images of a blocked tensor don't lie one behind the other.
     var imageStride: Int?
 
     var elementType: ElementType { type.elementType }
-    var count: Int { shape.reduce(1, *) }
+
+    init(slot: Int, type: TensorType, shape: [Int], constant: Tensor?) {
+      self.slot = slot
+      self.type = type
+      self.shape = shape
+      self.constant = constant
+      // What can't be counted has no memory, and is refused before.
+      count = shape.elementCount ?? 0
+    }
   }
 
   let node: Node
@@ -31,6 +40,8 @@ struct KernelBuilder {
   private(set) var scratch: [(slot: Int, byteCount: Int)] = []
   /// Constants made while preparing (packed weights), by slot.
   private(set) var constants: [(slot: Int, bytes: ByteRegion)] = []
+  /// Inputs that no step reads, because a constant made from them took their place.
+  private(set) var replacedInputs: Set<Int> = []
   private(set) var nextSlot: Int
   /// What was chosen, for reports: the algorithm.
   private(set) var choice: String?
@@ -83,21 +94,33 @@ struct KernelBuilder {
     return nextSlot
   }
 
-  /// A constant made from the constant input at `index`, looked up by `form` where it was made before.
+  /// A constant of the kernel's own making that steps read in the place of the input at `index`.
+  mutating func addConstant(_ bytes: ByteRegion, replacingInput index: Int) -> Int {
+    replacedInputs.insert(index)
+    return addConstant(bytes)
+  }
+
+  /// A constant made from the constant input at `index`, which steps read in its place; looked up by `form` where it
+  /// was made before.
   mutating func addDerivedConstant(
     from index: Int, form: String, byteCount: Int,
     make: (_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) -> Void
   ) throws -> Int {
-    guard let source = try input(index).constant?.bytes, let id = node.input(index) else {
+    guard let source = try input(index).constant, let bytes = source.bytes, let id = node.input(index) else {
       throw GraphError(.invalidGraph, "input \(index) must be a constant")
     }
     func made() -> ByteRegion {
-      ByteRegion(count: byteCount) { target in
-        if let base = target.baseAddress { source.withUnsafeBytes { make($0.baseAddress!, base) } }
+      // What the file holds is read once: it need not stay in memory beside what is made of it.
+      defer { bytes.releasePages() }
+      return ByteRegion(count: byteCount) { target in
+        if let base = target.baseAddress {
+          source.aligned.bytes?.withUnsafeBytes { make($0.baseAddress!, base) }
+        }
       }
     }
     let key = DerivedConstant(source: id, form: form)
-    return addConstant(derivedConstants?.constant(key, byteCount: byteCount, make: made) ?? made())
+    return addConstant(
+      derivedConstants?.constant(key, byteCount: byteCount, make: made) ?? made(), replacingInput: index)
   }
 
   /// Notes what was chosen, for reports.
@@ -120,6 +143,7 @@ struct KernelBuilder {
     steps += other.steps
     scratch += other.scratch
     constants += other.constants
+    replacedInputs.formUnion(other.replacedInputs)
     nextSlot = other.nextSlot
   }
 
@@ -150,21 +174,16 @@ struct StepMemory {
   /// the first report stands. Only for the thread that runs the step, not for the pool's others.
   func fail(_ node: String, _ message: String) { csn_step_fail("\(node): \(message)") }
 
-  /// Runs `body` for chunks 0..<count on the pool's threads, in any order.
+  /// Runs `body` for chunks 0..<count on the pool's threads, in any order; allocates and retains nothing.
   func parallel(_ count: Int, _ body: (_ chunk: Int, _ worker: Int) -> Void) {
-    withoutActuallyEscaping(body) { body in
-      var context = body
-      withUnsafeMutablePointer(to: &context) { pointer in
-        csn_pool_run(
-          pool,
-          { context, chunk, worker in
-            let body = context!.assumingMemoryBound(to: ((Int, Int) -> Void).self)
-            body.pointee(Int(chunk), Int(worker))
-          }, pointer, Int32(count))
-      }
-    }
+    runChunks(pool, count, body)
   }
 }
+
+/// CBridge's: takes the closure as Swift passes it. A C function pointer would need it on the heap.
+@_silgen_name("csn_run_chunks")
+private func runChunks(
+  _ pool: OpaquePointer?, _ count: Int, _ body: (_ chunk: Int, _ worker: Int) -> Void)
 
 /// What steps report of data they can't compute with.
 enum StepFailure {

@@ -35,14 +35,14 @@ struct AffineFolding: Pass {
 }
 
 /// A node that is linear in its input with constant weights: Conv, ConvTranspose, Gemm.
-private struct LinearLayer {
+private struct LinearLayer: Sendable {
   let channels: Int
   let outputRank: Int
   /// One a channel; zeros where the node has none.
   let bias: [Double]
   private let weight: Tensor
   /// The output channel of weight element `index`.
-  private let channel: (_ index: Int) -> Int
+  private let channel: @Sendable (_ index: Int) -> Int
 
   init?(_ node: Node, _ index: GraphIndex) {
     guard let weight = index.constant(node.input(1)), weight.elementType == .float32, weight.count > 0 else {
@@ -90,7 +90,25 @@ private struct LinearLayer {
     }
   }
 
+  /// More bytes than are made at once: those of large weights are made where they are packed, so that a network's are
+  /// never in memory beside the model's.
+  private static let largestMadeAtOnce = 1 << 16
+
   func weights(scaledBy scale: [Double]) -> Tensor {
+    guard weight.count * 4 > Self.largestMadeAtOnce, weight.deferred == nil, let bytes = weight.bytes else {
+      return scaled(scale)
+    }
+    let recipe = DeferredBytes.Recipe(
+      source: UInt(bitPattern: bytes.start), scale: scale, shape: weight.shape)
+    let deferred = DeferredBytes(recipe: recipe) { [self] in
+      // The model's weights make room for the scaled ones.
+      defer { bytes.releasePages() }
+      return scaled(scale).bytes!
+    }
+    return Tensor(.float32, shape: weight.shape, deferred: deferred)
+  }
+
+  private func scaled(_ scale: [Double]) -> Tensor {
     weight.withUnsafeElements(of: Float.self) { source in
       Tensor(Float.self, shape: weight.shape) { target in
         for index in source.indices { target[index] = Float(Double(source[index]) * scale[channel(index)]) }

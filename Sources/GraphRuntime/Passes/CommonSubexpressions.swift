@@ -40,10 +40,12 @@ struct CommonSubexpressions: Pass {
     var representative: [Value.ID: Value.ID] = [:]
     var seen: [ConstantKey: [Value.ID]] = [:]
     for (id, tensor) in graph.initializers.sorted(by: { $0.key < $1.key }) {
-      guard let bytes = tensor.bytes, index.isUsed(id) else { continue }
-      let key = ConstantKey(tensor, bytes)
+      guard index.isUsed(id), let key = ConstantKey(tensor) else { continue }
       let equal = seen[key, default: []].first { other in
-        guard let otherBytes = graph.initializers[other]?.bytes else { return false }
+        if tensor.deferred != nil { return true }
+        guard let bytes = tensor.bytes, let otherBytes = graph.initializers[other]?.bytes else {
+          return false
+        }
         return bytes.withUnsafeBytes { a in otherBytes.withUnsafeBytes { b in a.elementsEqual(b) } }
       }
       guard let equal, index.canReplace(id, with: equal) else {
@@ -58,15 +60,24 @@ struct CommonSubexpressions: Pass {
   }
 }
 
-/// What equal constants have in common: type, shape, and a sample of the bytes.
+/// What equal constants have in common: type, shape, and a sample of the bytes, or how they are made where that is done
+/// only when they are used.
 private struct ConstantKey: Hashable {
   let elementType: ElementType
   let shape: [Int]
+  let recipe: DeferredBytes.Recipe?
   let sample: [UInt8]
 
-  init(_ tensor: Tensor, _ bytes: ByteRegion) {
+  /// nil for strings.
+  init?(_ tensor: Tensor) {
     elementType = tensor.elementType
     shape = tensor.shape
+    recipe = tensor.deferred?.recipe
+    if recipe != nil {
+      sample = []
+      return
+    }
+    guard let bytes = tensor.bytes else { return nil }
     // Reading every page of a mapped weight to hash it would cost more than it finds.
     sample = bytes.withUnsafeBytes { all in
       let step = max(1, all.count / 64)

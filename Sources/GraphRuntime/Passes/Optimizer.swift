@@ -28,16 +28,25 @@ public struct Optimizer: Sendable {
   @discardableResult
   public func run(_ graph: inout Graph) throws -> [PassReport] {
     guard !passes.isEmpty else { return [] }
+    var typed = graph
+    let known = try typed.inferTypes()
+    let reports = try run(&typed, known: known)
+    graph = typed
+    return reports
+  }
+
+  /// Optimises a graph whose types are inferred; `known` is what inference found besides.
+  func run(_ graph: inout Graph, known: ShapeValues) throws -> [PassReport] {
     var result = graph
+    var known = known
     var reports = passes.map { PassReport(name: $0.name, changes: 0) }
-    try result.inferTypes()
     for _ in 0..<Self.maximumRounds {
       var changed = false
       for (index, pass) in passes.enumerated() {
-        let patch = try pass.patch(for: result)
+        let patch = try pass.patch(for: result, known: known)
         if patch.isEmpty { continue }
         try result.apply(patch)
-        try result.inferTypes()
+        known = try result.inferTypes()
         reports[index].changes += patch.changes
         changed = true
       }

@@ -6,6 +6,13 @@ public protocol Pass: Sendable {
   /// The change to make to `graph`, whose types are inferred; an empty patch where the pattern is nowhere.
   /// - Throws: `GraphError` where a constant can't be computed.
   func patch(for graph: Graph) throws -> GraphPatch
+
+  /// The same, for a pass that looks at the integers type inference found on their way through the graph.
+  func patch(for graph: Graph, known: ShapeValues) throws -> GraphPatch
+}
+
+extension Pass {
+  public func patch(for graph: Graph, known: ShapeValues) throws -> GraphPatch { try patch(for: graph) }
 }
 
 /// What a pass did to a graph.

@@ -87,19 +87,20 @@ final class FrozenPlan: @unchecked Sendable {
   let inputTypes: [TensorType?]
   let outputTypes: [TensorType]
   let pool: ThreadPool
+  /// The constants that steps read, in the order of the last steps that do.
+  let lastReads: [(step: Int, bytes: ByteRegion)]
   private let arguments: [StepArguments]
-  private let constants: [ByteRegion]
 
   init(
-    steps: [Step], slots: [SlotSource], constants: [ByteRegion], arenaBytes: Int, inputTypes: [TensorType?],
-    outputTypes: [TensorType], pool: ThreadPool
+    steps: [Step], slots: [SlotSource], lastReads: [(step: Int, bytes: ByteRegion)], arenaBytes: Int,
+    inputTypes: [TensorType?], outputTypes: [TensorType], pool: ThreadPool
   ) {
     let frozen = UnsafeMutableBufferPointer<csn_step>.allocate(capacity: steps.count)
     _ = frozen.initialize(from: steps.map(\.frozen))
     self.steps = UnsafeBufferPointer(frozen)
     arguments = steps.map(\.arguments)
     self.slots = slots
-    self.constants = constants
+    self.lastReads = lastReads
     self.arenaBytes = arenaBytes
     self.inputTypes = inputTypes
     self.outputTypes = outputTypes

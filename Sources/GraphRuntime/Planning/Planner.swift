@@ -16,19 +16,21 @@ struct Planner {
     let specialization = try Specialization(
       graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
     let graph = specialization.graph
-    guard specialization.dynamicNodes.isEmpty else {
-      return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
-    }
+    guard specialization.dynamicNodes.isEmpty else { return interpreted(graph) }
     let laidOut = try LayoutAssignment.assign(graph, registry: registry)
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
     assembly.derivedConstants = derivedConstants
     assembly.precision = precision
-    guard try assembly.prepareKernels() else {
-      return Plan(graph: graph, memory: MemoryReport(), steps: [], body: .interpreted(graph))
-    }
+    guard try assembly.prepareKernels() else { return interpreted(graph) }
     assembly.addOutputCopies()
     return try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph)
+  }
+
+  private func interpreted(_ graph: Graph) -> Plan {
+    Plan(
+      graph: graph, memory: MemoryReport(), steps: [],
+      body: .interpreted(derivedConstants.map(graph.aligned) ?? graph))
   }
 }
 
@@ -47,7 +49,10 @@ private struct Assembly {
   private var steps: [Step] = []
   private var descriptions: [StepDescription] = []
   private var scratch: [(slot: Int, request: MemoryRequest)] = []
-  private var constants: [(slot: Int, bytes: ByteRegion)] = []
+  /// Constants of the kernels' own making, with the last step that reads each.
+  private var constants: [(slot: Int, bytes: ByteRegion, step: Int)] = []
+  /// The last steps that read initializers themselves, not what was made of them.
+  private var initializerReads: [Value.ID: Int] = [:]
 
   init(graph: Graph, buffers: BufferAssignment, registry: OperatorRegistry, threads: Int) {
     self.graph = graph
@@ -95,19 +100,28 @@ private struct Assembly {
     for (slot, byteCount) in builder.scratch {
       scratch.append((slot, MemoryRequest(byteCount: byteCount, first: index, last: index)))
     }
-    constants += builder.constants
     steps += builder.steps
+    constants += builder.constants.map { ($0.slot, $0.bytes, steps.count - 1) }
+    for (position, id) in node.inputs.enumerated() where !builder.replacedInputs.contains(position) {
+      if let id { noteRead(of: id) }
+    }
     let description = StepDescription(node, inputs: inputs, outputs: outputs, choice: builder.choice)
     // What a node counts is told once, with its first step.
     descriptions += builder.steps.indices.map { $0 == 0 ? description : description.continued }
+  }
+
+  /// Notes that the last step reads a value, in case it lies in an initializer.
+  private mutating func noteRead(of id: Value.ID) {
+    if case .constant(let initializer)? = buffers.storage[id] {
+      initializerReads[initializer] = steps.count - 1
+    }
   }
 
   private mutating func operand(_ id: Value.ID) throws -> KernelBuilder.Operand {
     guard let type = graph[id].type?.tensor, let shape = type.concreteShape else {
       throw GraphError(.shapeMismatch, "the shape of '\(graph[id].name)' is not known")
     }
-    let constant = graph.initializers[id]?.aligned
-    return .init(slot: slot(of: id), type: type, shape: shape, constant: constant)
+    return .init(slot: slot(of: id), type: type, shape: shape, constant: graph.initializers[id])
   }
 
   /// Adds steps that copy outputs which lie elsewhere into their own memory.
@@ -123,6 +137,7 @@ private struct Assembly {
         Step { memory in
           memory.pointer(target, as: UInt8.self).update(from: memory.pointer(source), count: byteCount)
         })
+      noteRead(of: id)
       descriptions.append(
         StepDescription(
           node: "(output \(graph[id].name))", op: OperatorName("Copy", domain: OperatorName.internalDomain),
@@ -155,27 +170,30 @@ private struct Assembly {
       )
     }
     let arenaOffsets = Dictionary(uniqueKeysWithValues: zip(inArena, placed.offsets))
-    var kept: [ByteRegion] = constants.map(\.bytes)
+    var reads = constants.map { (step: $0.step, bytes: $0.bytes) }
     var table = [FrozenPlan.SlotSource](repeating: .unused, count: slotCount)
-    for (id, slot) in slots { table[slot] = source(of: id, arenaOffsets: arenaOffsets, keeping: &kept) }
+    for (id, slot) in slots { table[slot] = source(of: id, arenaOffsets: arenaOffsets, noting: &reads) }
     for (index, slot) in outputSlots { table[slot] = .output(index, offset: 0) }
-    for (slot, bytes) in constants { table[slot] = .constant(bytes.start) }
+    for constant in constants { table[constant.slot] = .constant(constant.bytes.start) }
     for (entry, offset) in zip(scratch, placed.offsets.dropFirst(inArena.count)) {
       table[entry.slot] = .arena(offset: offset)
     }
     let frozen = FrozenPlan(
-      steps: steps, slots: table, constants: kept, arenaBytes: placed.arenaBytes,
-      inputTypes: graph.inputs.map { graph[$0].type?.tensor }, outputTypes: outputTypes, pool: pool)
+      steps: steps, slots: table, lastReads: reads.sorted { $0.step < $1.step },
+      arenaBytes: placed.arenaBytes, inputTypes: graph.inputs.map { graph[$0].type?.tensor },
+      outputTypes: outputTypes, pool: pool)
     return Plan(graph: interface, memory: report, steps: descriptions, body: .frozen(frozen))
   }
 
   private func source(
-    of id: Value.ID, arenaOffsets: [Int: Int], keeping kept: inout [ByteRegion]
+    of id: Value.ID, arenaOffsets: [Int: Int], noting reads: inout [(step: Int, bytes: ByteRegion)]
   ) -> FrozenPlan.SlotSource {
     switch buffers.storage[id] {
     case .constant(let id):
-      guard let bytes = graph.initializers[id]?.aligned.bytes else { return .unused }
-      kept.append(bytes)
+      guard let step = initializerReads[id], let tensor = graph.initializers[id],
+        let bytes = (derivedConstants?.aligned(tensor, id) ?? tensor.aligned).bytes
+      else { return .unused }
+      reads.append((step, bytes))
       return .constant(bytes.start)
     case .input(let index): return .input(index)
     case .buffer(let buffer, let offset):

@@ -42,22 +42,14 @@ struct Specialization {
     prune()
   }
 
-  /// Computes nodes whose inputs are all constants, where the results are small; tells whether it found any.
+  /// Computes nodes whose inputs are all constants; tells whether it found any.
   private mutating func fold() throws -> Bool {
-    let evaluator = NodeEvaluator(registry: registry)
+    let folding = NodeFolding(registry: registry, limitsUnplannable: false)
     var folded: Set<Node.ID> = []
-    for node in graph.nodes where isFoldable(node) {
-      let inputs = node.inputs.map { $0.flatMap { graph.initializers[$0] } }
-      let results: [RuntimeValue?]
-      do {
-        results = try evaluator.evaluate(node, inputs: inputs.map { $0.map(RuntimeValue.tensor) }) { _, _ in
-          []
-        }
-      } catch let error as GraphError {
-        throw error.inside(node)
+    for node in graph.nodes {
+      guard let tensors = try folding.results(of: node, in: graph, constants: graph.initializers) else {
+        continue
       }
-      let tensors = results.map { $0?.tensor }
-      guard zip(node.outputs, tensors).allSatisfy({ $0 == nil || $1 != nil }) else { continue }
       for case (let id?, let tensor?) in zip(node.outputs, tensors) {
         graph.initializers[id] = tensor
         graph[id].type = .tensor(tensor.type)
@@ -66,24 +58,6 @@ struct Specialization {
     }
     graph.nodes.removeAll { folded.contains($0.id) }
     return !folded.isEmpty
-  }
-
-  /// The largest result, in bytes, that is computed ahead though it is larger than what it is made of.
-  private static let largestGrowth = 1 << 16
-
-  private func isFoldable(_ node: Node) -> Bool {
-    guard let op = registry[node.op], op.isDeterministic,
-      node.attributes.values.allSatisfy(\.subgraphs.isEmpty)
-    else { return false }
-    let constants = node.inputs.compactMap(\.self).map { graph.initializers[$0] }
-    guard constants.allSatisfy({ $0 != nil }) else { return false }
-    guard case .kernel = op.implementation else { return true }
-    let size = node.outputs.compactMap(\.self).reduce(0 as Int?) { sum, id in
-      guard let sum, let bytes = graph[id].type?.tensor?.byteCount else { return nil }
-      return sum.addingReportingOverflow(bytes).overflow ? nil : sum + bytes
-    }
-    guard let size else { return false }
-    return size <= max(Self.largestGrowth, constants.reduce(0) { $0 + ($1?.bytes?.count ?? 0) })
   }
 
   private var hasUnknownShapes: Bool {

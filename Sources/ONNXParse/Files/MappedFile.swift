@@ -35,6 +35,18 @@ extension ByteRegion {
     }
   }
 
+  /// Gives the system back the memory of the pages that lie wholly in this stretch of a mapped file; where they are
+  /// used again, they come from the file again. Memory of our own stays.
+  public func releasePages() {
+    guard owner is MappedFile else { return }
+    let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    let address = UInt(bitPattern: start)
+    let first = (address + page - 1) / page * page
+    let end = (address + UInt(count)) / page * page
+    guard first < end, let start = UnsafeMutableRawPointer(bitPattern: first) else { return }
+    madvise(start, Int(end - first), MADV_DONTNEED)
+  }
+
   private static func readToEnd(_ file: OpenFile) throws -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)

@@ -39,6 +39,35 @@ import Testing
     #expect(try before.after(ConstantFolding()).census == ["Add": 1, "ConstantOfShape": 1])
   }
 
+  /// The driver infers types; the pass takes what that found, and does not infer them again.
+  @Test func takesWhatTheDriverKnows() throws {
+    var shape: Value.ID?
+    let before = graph([2, 3]) { g, x in
+      shape = g.add("Shape", x)
+      return [g.add("Reshape", x, shape)]
+    }
+    let nothing = ShapeValues(dimensions: [:], constants: [:])
+    #expect(try ConstantFolding().patch(for: before, known: nothing).isEmpty)
+    let known = ShapeValues(
+      dimensions: [:], constants: [try #require(shape): Tensor([3, 2] as [Int64], shape: [2])])
+    #expect(try ConstantFolding().patch(for: before, known: known).changes == 1)
+    #expect(try ConstantFolding().patch(for: before).changes == 1)
+  }
+
+  @Test func plansComputeAheadWhatTheyCantHold() throws {
+    let graph = graph([1]) { g, x in
+      let mask = g.addInitializer("mask", Tensor([Bool](repeating: true, count: 1 << 14), shape: [1 << 14]))
+      return [g.add("Mul", x, g.add("Cast", g.add("NonZero", mask), attributes: ["to": .int(1)]))]
+    }
+    let node = graph.nodes[0]
+    let constants = graph.initializers
+    #expect(try NodeFolding().results(of: node, in: graph, constants: constants) == nil)
+    let folding = NodeFolding(limitsUnplannable: false)
+    let result = try #require(try folding.results(of: node, in: graph, constants: constants)?.first ?? nil)
+    #expect(result.shape == [1, 1 << 14])
+    #expect(try !Session(graph).plan().isDynamic)
+  }
+
   @Test func leavesOutputsOfTheGraph() throws {
     let before = graph([1]) { g, x in
       let a = g.addInitializer("a", Tensor([1] as [Float], shape: [1]))
