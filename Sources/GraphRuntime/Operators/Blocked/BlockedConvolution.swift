@@ -75,8 +75,10 @@ enum BlockedConvolution {
         .shapeMismatch, "no kernel serves a convolution of \(x.type) by \(w.type) to \(y.type)")
     }
     let algorithm = plan.algorithm
+    // The packing of one weight depends on the groups that it is read in.
+    let groups = conv.groups > 1 ? "-g\(conv.groups)" : ""
     let packed = try builder.addDerivedConstant(
-      from: 1, form: "conv-\(String(cString: csn_conv_algorithm_name(algorithm)))",
+      from: 1, form: "conv-\(String(cString: csn_conv_algorithm_name(algorithm)))\(groups)",
       byteCount: plan.weight_count * MemoryLayout<Float>.stride
     ) { weights, packed in
       var conv = conv
