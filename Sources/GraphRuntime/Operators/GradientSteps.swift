@@ -53,7 +53,8 @@ private enum DescentKernel<Rule: DescentRule & Sendable>: FloatingKernel {
       let (x, gradient) = (try builder.input(2 + group), try builder.input(2 + groups + group))
       let states = try (0..<Rule.states).map { try builder.input(2 + (2 + $0) * groups + group) }
       let outputs = (0...Rule.states).map { builder.optionalOutput($0 * groups + group) }
-      guard ([gradient] + states).allSatisfy({ $0.shape == x.shape && $0.elementType == x.elementType })
+      guard x.elementType == Element.elementType,
+        ([gradient] + states).allSatisfy({ $0.shape == x.shape && $0.elementType == x.elementType })
       else {
         throw GraphError(.shapeMismatch, "a tensor, its gradient and its states must have one type")
       }
