@@ -47,7 +47,8 @@ private protocol DescentRule: SendableMetatype {
 private enum DescentKernel<Rule: DescentRule & Sendable>: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let rule = try Rule(builder.node)
-    let (rate, count) = (try builder.input(0), try builder.indices(1))
+    _ = try builder.single(1)
+    let (rate, count) = (try builder.single(0), try builder.indices(1))
     let groups = (builder.inputs.count - 2) / (2 + Rule.states)
     for group in 0..<groups {
       let (x, gradient) = (try builder.input(2 + group), try builder.input(2 + groups + group))
