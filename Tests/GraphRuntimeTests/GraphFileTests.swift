@@ -139,6 +139,109 @@ import Testing
     }
   }
 
+  /// What the planner alone may make, and numbers that can't be computed with, have no place in a file.
+  @Test func forgedTypesAreRefused() throws {
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(TensorType(.float32, [1, 1, 64, 64])))
+    graph.addOutput(graph.add("Relu", x, output: "y"))
+    var encoder = DescriptionEncoder()
+    encoder.write(graph)
+    // A tensor, of float, row-major, with a shape, of 4 extents.
+    let place = try #require(encoder.bytes.indices.dropLast(4).first {
+      Array(encoder.bytes[$0..<$0 + 5]) == [1, 1, 0, 1, 4]
+    })
+    for code: UInt8 in [0, 1, 2, 3] {
+      var forged = encoder.bytes
+      forged[place + 2] = code
+      #expect(error(decoding: forged)?.message.contains("layout") ?? false == (code != 0))
+    }
+    for number in [Int.min, 1 << 41] {
+      for expression in [
+        SymbolicExpression(terms: ["N": number], constant: 0),
+        SymbolicExpression(terms: ["N": 1], constant: number),
+      ] {
+        #expect(!expression.description.isEmpty)
+        graph[x].type = .tensor(TensorType(.float32, [.symbolic(expression)]))
+        var encoder = DescriptionEncoder()
+        encoder.write(graph)
+        #expect(error(decoding: encoder.bytes)?.message.contains("expression") == true)
+      }
+    }
+  }
+
+  private func error(decoding description: [UInt8]) -> GraphError? {
+    description.withUnsafeBytes { bytes in
+      do {
+        var decoder = DescriptionDecoder(bytes, weights: ByteRegion([]))
+        _ = try decoder.decode()
+        return nil
+      } catch {
+        return error as? GraphError
+      }
+    }
+  }
+
+  /// Whatever of a forged graph can be opened can be run.
+  @Test func forgedGraphsThatOpenRun() throws {
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(TensorType(.float32, [1, 16, 4, 4])))
+    let weights = graph.addInitializer("w", Tensor([Float](repeating: 0.5, count: 256), shape: [16, 16, 1, 1]))
+    let bias = graph.addInitializer("b", Tensor([Float](repeating: 1, count: 16), shape: [16]))
+    let convolved = graph.add("Relu", graph.add("Conv", x, weights, bias))
+    let joined = graph.add("Concat", convolved, x, attributes: ["axis": .int(1)])
+    let order: Attribute = .ints([0, 2, 3, 1])
+    let turned = graph.add("Transpose", joined, attributes: ["perm": order])
+    let flat = graph.addInitializer("flat", Tensor([Int64(1), -1], shape: [2]))
+    graph.addOutput(graph.add("Add", graph.add("Reshape", turned, flat), graph.add("Reshape", joined, flat)))
+    var encoder = DescriptionEncoder()
+    encoder.write(graph)
+    let description = encoder.bytes
+    var weightBytes = [UInt8](repeating: 0, count: encoder.weightsByteCount)
+    for (offset, region) in encoder.weights {
+      region.withUnsafeBytes { weightBytes.replaceSubrange(offset..<offset + region.count, with: $0) }
+    }
+    let weightRegion = ByteRegion(weightBytes)
+    var options = Session.Options()
+    options.threads = 1
+    options.maxMemory = 1 << 20
+    var random = SplitMix64(seed: 12)
+    var runs = 0
+    for _ in 0..<600 {
+      var forged = description
+      for _ in 0...random.next(below: 2) {
+        forged[random.next(below: forged.count)] = [0, 1, 2, 3, 8, 0x7F, 0x80, 0xFF][random.next(below: 8)]
+      }
+      forged.withUnsafeBytes { bytes in
+        var decoder = DescriptionDecoder(bytes, weights: weightRegion)
+        guard let graph = try? decoder.decode(), (try? graph.validateDeeply()) != nil,
+          let session = try? Session(graph, options: options)
+        else { return }
+        var inputs: [String: Tensor] = [:]
+        for id in graph.inputs {
+          guard let type = graph[id].type?.tensor, type.elementType == .float32, let shape = type.concreteShape,
+            let count = shape.elementCount, count <= 1 << 16
+          else { return }
+          inputs[graph[id].name] = Tensor([Float](repeating: 1, count: count), shape: shape)
+        }
+        if (try? session.run(inputs)) != nil { runs += 1 }
+      }
+    }
+    #expect(runs > 10)
+  }
+
+  @Test func linksToMissingValuesAreNotWritten() throws {
+    var body = Graph()
+    let captured = body.addValue("c")
+    body.addOutput(body.add("Relu", captured))
+    var graph = try sample()
+    let missing = Value.ID(rawValue: 1 << 20)
+    graph.nodes[0].attributes["graph"] = .graph(
+      Subgraph(graph: body, captures: [.init(outer: missing, inner: captured)]))
+    let scratch = try Scratch()
+    #expect(throws: GraphError.self) { try GraphFile.write(graph, to: scratch.path) }
+    #expect(!FileManager.default.fileExists(atPath: scratch.path))
+  }
+
   @Test func aChangedWeightIsFoundByVerify() throws {
     let scratch = try Scratch()
     var whole = try bytes(of: sample())

@@ -166,6 +166,23 @@ import Testing
     }
   }
 
+  /// How a weight is packed depends on the groups it is read in.
+  @Test(arguments: [[1, 2], [2, 1]]) func sharedWeightsOfOtherGroups(order: [Int]) throws {
+    var net = Net(seed: 9)
+    let x = net.input([1, 8, 6, 6])
+    let weights = net.graph.addInitializer("w", Tensor(net.floats(64 * 8), shape: [64, 8, 1, 1]))
+    let twice = net.node("Concat", [x, net.node("Neg", [x])], ["axis": .int(1)])
+    for groups in order {
+      net.graph.addOutput(
+        net.node("Conv", [groups == 1 ? x : twice, weights], ["group": .int(groups)]))
+    }
+    try compare(net, shape: [1, 8, 6, 6])
+    var compiled = net
+    compiled.graph = try net.graph.compiled()
+    #expect(compiled.graph.derivedConstants.count == 2)
+    try compare(compiled, shape: [1, 8, 6, 6])
+  }
+
   @Test func profilesCountStepsAndMultiplyAdds() throws {
     var net = Net(seed: 8)
     let x = net.input([1, 16, 10, 10])

@@ -74,4 +74,44 @@ import Testing
     let huge = MemoryRequest(byteCount: Int.max - 10, first: 0, last: 1)
     #expect(throws: GraphError.self) { try MemoryPlanner().plan([huge, huge]) }
   }
+
+  /// More requests than orders are tried for.
+  @Test(arguments: [1, 2]) func manyRequestsArePlacedOnce(seed: UInt64) throws {
+    let requests = random(seed, count: MemoryPlanner.mostTried + 100, steps: 2000)
+    let plan = try MemoryPlanner().plan(requests)
+    // Only neighbours in time are compared: all pairs would take minutes.
+    let order = requests.indices.sorted { requests[$0].first < requests[$1].first }
+    for (position, index) in order.enumerated() {
+      let range = plan.offsets[index]..<plan.offsets[index] + requests[index].byteCount
+      for other in order[..<position].suffix(60) where requests[other].overlapsInTime(requests[index]) {
+        #expect(!range.overlaps(plan.offsets[other]..<plan.offsets[other] + requests[other].byteCount))
+      }
+      #expect(range.upperBound <= plan.arenaBytes)
+    }
+    #expect(Double(plan.arenaBytes) < 1.6 * Double(plan.lowerBound))
+  }
+
+  /// What a hostile file may ask for: work must not grow with the square of it.
+  @Test(.timeLimit(.minutes(1))) func longChainsArePlannedInTime() throws {
+    let count = 50_000
+    let chain = (0..<count).map { MemoryRequest(byteCount: 64, first: $0, last: $0 + 1) }
+    #expect(try MemoryPlanner().plan(chain).arenaBytes == 128)
+    let held = (0..<count).map { MemoryRequest(byteCount: 64, first: $0, last: count) }
+    #expect(try MemoryPlanner().plan(held).arenaBytes == 64 * count)
+
+    var graph = Graph()
+    let type = ValueType.tensor(TensorType(.float32, [4]))
+    var value = graph.addInput("x", type)
+    for index in 0..<count {
+      let next = graph.addValue("v\(index)", type)
+      graph.addNode("Relu", inputs: [value], outputs: [next])
+      value = next
+    }
+    graph.addOutput(value)
+    #expect(try BufferAssignment(graph, registry: .standard).buffers.count == 1)
+    var patch = GraphPatch(for: graph)
+    for node in graph.nodes { patch.replace(node) }
+    try graph.apply(patch)
+    #expect(graph.nodes.count == count)
+  }
 }

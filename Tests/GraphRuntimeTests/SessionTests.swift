@@ -211,4 +211,26 @@ import Testing
       #expect(execution.withOutput(0) { Array($0.bindMemory(to: Float.self)) } == [value * 9, value * 9])
     }
   }
+
+  /// Idle runs keep no more memory than the newest needs, or than is allowed in any case.
+  @Test func idleExecutionsAreKeptInBounds() throws {
+    let session = try session(sample())
+    let idle = IdleExecutions(allowance: 1000)
+    func execution(_ count: Int) throws -> Execution { try Execution(session.plan(for: ["x": [count]])) }
+    // TestScale's scratch: 4 bytes an element, rounded up to 64.
+    let (small, other, large) = (try execution(100), try execution(120), try execution(1000))
+    #expect(small.arenaBytes == 448 && other.arenaBytes == 512 && large.arenaBytes == 4032)
+    idle.keep(small)
+    idle.keep(other)
+    #expect(idle.arenaBytes == 960)
+    idle.keep(large)
+    #expect(idle.arenaBytes == 4032)
+    #expect(idle.take(for: small.plan) == nil)
+    #expect(idle.take(for: large.plan) === large)
+    #expect(idle.take(for: large.plan) == nil)
+    for _ in 0..<6 { idle.keep(small) }
+    #expect(idle.arenaBytes <= 1000)
+    idle.forget(small.plan)
+    #expect(idle.arenaBytes == 0)
+  }
 }

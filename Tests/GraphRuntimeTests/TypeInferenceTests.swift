@@ -149,4 +149,33 @@ struct TypeInferenceTests {
     #expect(error.description.contains("u (Unheard): s (Strange)"))
     #expect(error.description.contains("3 nodes"))
   }
+
+  /// Loops in loops, each with a value of its own that changes its shape: every level would double the work.
+  @Test func nestedLoopsAreInferredInLimits() throws {
+    func loops(_ depth: Int) -> Graph {
+      var graph = Graph()
+      let start = graph.addInitializer("start", Tensor([Float(1)], shape: [1]))
+      let trips = graph.addInitializer("trips", Tensor(scalar: Int64(1)))
+      if depth == 0 {
+        graph.addOutput(graph.add("Relu", start))
+        return graph
+      }
+      var body = loops(depth - 1)
+      let inner = body.outputs.removeFirst()
+      body.addInput("iteration", nil)
+      let goesOn = body.addInput("condition", nil)
+      let value = body.addInput("value", nil)
+      body.addOutput(body.add("Identity", goesOn))
+      body.addOutput(body.add("Concat", value, inner, attributes: ["axis": .int(0)]))
+      let attribute = Attribute.graph(Subgraph(graph: body, captures: []))
+      graph.addOutput(graph.add("Loop", trips, nil, start, attributes: ["body": attribute], name: "loop\(depth)"))
+      return graph
+    }
+    var shallow = loops(5)
+    try shallow.inferTypes()
+    #expect(shallow[shallow.outputs[0]].type?.tensor?.elementType == .float32)
+    var deep = loops(18)
+    let error = #expect(throws: GraphError.self) { try deep.inferTypes() }
+    #expect(error?.category == .limitExceeded)
+  }
 }

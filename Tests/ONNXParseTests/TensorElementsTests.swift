@@ -17,6 +17,13 @@ import Testing
       payload: .typed(field, numbers.withUnsafeBytes { ByteRegion(copying: $0) }))
   }
 
+  @Test func emptyTensorsAreCountedInFull() throws {
+    #expect(try TensorProto(dims: [0, 1 << 40]).elementCount() == 0)
+    for dims: [Int64] in [[0, 1 << 62, 4], [1 << 62, 4, 0]] {
+      #expect(throws: ONNXError.self) { try TensorProto(dims: dims).elementCount() }
+    }
+  }
+
   @Test func typedFields() throws {
     #expect(try bytes(typed(.int8, [3], .int32, [-1, 2, 127] as [Int32])) == [0xFF, 2, 0x7F])
     #expect(try bytes(typed(.bool, [2], .int32, [0, 1] as [Int32])) == [0, 1])

@@ -9,7 +9,7 @@ import ONNXParse
 public final class Execution: @unchecked Sendable {
   public let plan: Plan
   private let frozen: FrozenPlan
-  private let arena: UnsafeMutableRawPointer
+  let arena: UnsafeMutableRawPointer
   private let slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
   /// Slots that each binding sets: (slot, input), and (slot, output, offset).
   private let inputSlots: [(slot: Int, input: Int)]
@@ -53,6 +53,9 @@ public final class Execution: @unchecked Sendable {
     self.inputSlots = inputSlots
     self.outputSlots = outputSlots
   }
+
+  /// Bytes of memory it holds for intermediates.
+  var arenaBytes: Int { frozen.arenaBytes }
 
   deinit {
     arena.deallocate()

@@ -10,9 +10,6 @@ public struct Interpreter: Sendable {
   /// How many subgraphs this one is inside of.
   private let depth: Int
 
-  /// Deeper nesting of control flow than any real model has.
-  private static let maximumDepth = 64
-
   /// An interpreter for `graph`, on one thread.
   public init(_ graph: Graph, registry: OperatorRegistry = .standard) {
     self.init(graph, evaluator: NodeEvaluator(registry: registry), depth: 0)
@@ -62,8 +59,8 @@ public struct Interpreter: Sendable {
     _ subgraph: Subgraph, inputs: [RuntimeValue], around outer: [Value.ID: RuntimeValue]
   ) throws -> [RuntimeValue] {
     let body = subgraph.graph
-    guard depth < Self.maximumDepth else {
-      throw GraphError(.limitExceeded, "subgraphs are nested more than \(Self.maximumDepth) deep")
+    guard depth < Subgraph.deepestNesting else {
+      throw GraphError(.limitExceeded, "subgraphs are nested more than \(Subgraph.deepestNesting) deep")
     }
     guard inputs.count == body.inputs.count else {
       throw GraphError(

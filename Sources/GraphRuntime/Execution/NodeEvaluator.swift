@@ -65,6 +65,7 @@ struct NodeEvaluator: Sendable {
   /// The types the operator's rule gives for tensors that are all known.
   private func outputTypes(_ node: Node, _ op: Operator, inputs: [Tensor?]) throws -> [TensorType?] {
     var inference = TypeInference(evaluating: node, inputs: inputs)
+    try op.checkElementTypes(inference)
     try op.infer(&inference)
     return try node.outputs.enumerated().map { index, id in
       guard id != nil else { return nil }
@@ -81,6 +82,9 @@ struct NodeEvaluator: Sendable {
     let inputs = inputs.map { $0?.aligned }
     let types = try outputTypes(node, op, inputs: inputs)
     let outputs = try types.map { try $0.map { try Allocation($0, limit: memoryLimit) } }
+    if types.allSatisfy({ $0?.isEmpty ?? true }) {
+      return try outputs.map { try $0.map { .tensor(try Tensor(empty: $0.type, shape: $0.shape)) } }
+    }
     var builder = KernelBuilder(
       node: node,
       inputs: inputs.enumerated().map { slot, tensor in

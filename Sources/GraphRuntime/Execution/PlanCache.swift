@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The plans a session made, by input shapes and outputs: the most recently used few, each with idle executions.
+/// The plans a session made, by input shapes and outputs: the most recently used few, with idle executions.
 final class PlanCache: Sendable {
   struct Key: Hashable {
     /// nil for inputs that are not needed.
@@ -18,17 +18,20 @@ final class PlanCache: Sendable {
   }
 
   private let state = Mutex(State())
+  let idle = IdleExecutions()
 
   /// The plan for `key`; made, outside the lock, where there is none yet.
   func plan(for key: Key, make: () throws -> Plan) rethrows -> CachedPlan {
     if let known = state.withLock({ $0.use(key) }) { return known }
-    let made = CachedPlan(try make())
+    let made = CachedPlan(try make(), idle)
     return state.withLock { state in
       // Another thread may have been faster.
       if let known = state.use(key) { return known }
       state.plans[key] = made
       state.order.append(key)
-      if state.order.count > Self.capacity { state.plans[state.order.removeFirst()] = nil }
+      if state.order.count > Self.capacity, let dropped = state.plans.removeValue(forKey: state.order.removeFirst()) {
+        idle.forget(dropped.plan)
+      }
       return made
     }
   }
@@ -45,19 +48,20 @@ extension PlanCache.State {
   }
 }
 
-/// A plan with executions that wait for the next run.
+/// A plan, and where its executions wait for the next run.
 final class CachedPlan: Sendable {
   let plan: Plan
-  /// How many idle executions are kept: as many as threads that usually share a session.
-  private static let capacity = 4
-  private let idle = Mutex<[Execution]>([])
+  private let idle: IdleExecutions
 
-  init(_ plan: Plan) { self.plan = plan }
+  init(_ plan: Plan, _ idle: IdleExecutions) {
+    self.plan = plan
+    self.idle = idle
+  }
 
   /// Calls `body` with an execution that nobody else uses meanwhile.
   func withExecution<Result>(_ frozen: FrozenPlan, _ body: (Execution) throws -> Result) rethrows -> Result {
-    let execution = idle.withLock { $0.popLast() } ?? Execution(plan, frozen)
-    defer { idle.withLock { if $0.count < Self.capacity { $0.append(execution) } } }
+    let execution = idle.take(for: plan) ?? Execution(plan, frozen)
+    defer { idle.keep(execution) }
     return try body(execution)
   }
 }

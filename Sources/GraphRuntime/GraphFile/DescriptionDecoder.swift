@@ -8,9 +8,6 @@ struct DescriptionDecoder {
   private var position = 0
   private var depth = 0
 
-  /// Deeper nesting of graphs and types than any model has.
-  private static let maximumDepth = 64
-
   init(_ bytes: UnsafeRawBufferPointer, weights: ByteRegion) {
     self.bytes = bytes
     self.weights = weights
@@ -26,7 +23,7 @@ struct DescriptionDecoder {
   private func corrupt(_ what: String) -> GraphError { GraphFileHeader.corrupt("its description (\(what))") }
 
   private mutating func nested<T>(_ body: (inout DescriptionDecoder) throws -> T) throws -> T {
-    guard depth < Self.maximumDepth else { throw corrupt("nesting") }
+    guard depth < Subgraph.deepestNesting else { throw corrupt("nesting") }
     depth += 1
     defer { depth -= 1 }
     return try body(&self)
@@ -107,9 +104,10 @@ extension DescriptionDecoder {
       switch tag {
       case .tensor:
         let elementType = try decoder.elementType()
-        guard let layout = Layout(code: try decoder.byte()) else { throw decoder.corrupt("layout") }
+        // Only the planner makes other layouts than the row-major one.
+        guard try decoder.byte() == 0 else { throw decoder.corrupt("layout") }
         let shape = try decoder.optional { try $0.list { try $0.dimension() } }
-        return .tensor(TensorType(elementType, shape, layout: layout))
+        return .tensor(TensorType(elementType, shape))
       case .sequence: return .sequence(try decoder.optional { try $0.valueType() })
       case .optional: return .optional(try decoder.optional { try $0.valueType() })
       }
@@ -125,9 +123,16 @@ extension DescriptionDecoder {
       guard value >= 0 else { throw corrupt("extent") }
       return .fixed(value)
     case .symbolic:
-      let constant = try signed()
-      return .symbolic(SymbolicExpression(terms: try pairs { try $0.signed() }, constant: constant))
+      let constant = try term()
+      return .symbolic(SymbolicExpression(terms: try pairs { try $0.term() }, constant: constant))
     }
+  }
+
+  /// A number of an expression in symbols.
+  private mutating func term() throws -> Int {
+    let value = try signed()
+    guard value.magnitude <= 1 << 40 else { throw corrupt("expression") }
+    return value
   }
 
   private mutating func elementType() throws -> ElementType {

@@ -8,6 +8,8 @@ struct DescriptionEncoder {
   private(set) var weights: [(offset: Int, bytes: ByteRegion)] = []
   private(set) var weightsByteCount = 0
   private var offsets: [MemoryKey: Int] = [:]
+  /// A value that was referred to, but is not there: what was written then means nothing.
+  private(set) var missing: Value.ID?
 
   private struct MemoryKey: Hashable {
     let start: UnsafeRawPointer
@@ -24,7 +26,7 @@ struct DescriptionEncoder {
     }
     let ids = graph.values.keys.sorted()
     let index = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
-    func writeIndex(_ id: Value.ID?) { bytes.append(varint: id.map { UInt64((index[$0] ?? 0) + 1) } ?? 0) }
+    func writeIndex(_ id: Value.ID?) { write(count: id.map { place(of: $0, in: index) + 1 } ?? 0) }
     write(list: ids) { encoder, id in
       encoder.write(graph[id].name)
       encoder.write(optional: graph[id].type) { $0.write($1) }
@@ -85,6 +87,11 @@ extension DescriptionEncoder {
     }
   }
 
+  private mutating func place(of id: Value.ID, in index: [Value.ID: Int]) -> Int {
+    if index[id] == nil { missing = id }
+    return index[id] ?? 0
+  }
+
   private mutating func write(tag: DescriptionTag.Attribute, _ body: (inout DescriptionEncoder) -> Void) {
     bytes.append(tag.rawValue)
     body(&self)
@@ -95,8 +102,8 @@ extension DescriptionEncoder {
     let inner = Dictionary(
       uniqueKeysWithValues: subgraph.graph.values.keys.sorted().enumerated().map { ($1, $0) })
     write(list: subgraph.captures) { encoder, capture in
-      encoder.write(count: outer[capture.outer] ?? 0)
-      encoder.write(count: inner[capture.inner] ?? 0)
+      encoder.write(count: encoder.place(of: capture.outer, in: outer))
+      encoder.write(count: encoder.place(of: capture.inner, in: inner))
     }
   }
 
@@ -105,7 +112,8 @@ extension DescriptionEncoder {
     case .tensor(let tensor):
       bytes.append(DescriptionTag.ValueType.tensor.rawValue)
       bytes.append(varint: UInt64(tensor.elementType.rawValue))
-      bytes.append(tensor.layout.code)
+      // Row-major, the one layout that a graph outside the planner has.
+      bytes.append(0)
       write(optional: tensor.shape) { $0.write(list: $1) { $0.write($1) } }
     case .sequence(let element):
       bytes.append(DescriptionTag.ValueType.sequence.rawValue)
@@ -199,26 +207,6 @@ enum DescriptionTag {
   enum Dimension: UInt8 {
     case unknown = 0
     case fixed, symbolic
-  }
-}
-
-extension Layout {
-  /// The layout's number in a `.graph` file.
-  var code: UInt8 {
-    switch self {
-    case .rowMajor: 0
-    case .channelBlocked16: 1
-    case .packedConvolution: 2
-    }
-  }
-
-  init?(code: UInt8) {
-    switch code {
-    case 0: self = .rowMajor
-    case 1: self = .channelBlocked16
-    case 2: self = .packedConvolution
-    default: return nil
-    }
   }
 }
 

@@ -61,10 +61,13 @@ public enum GraphFile {
   }
 
   /// Writes `graph` to `path`, which then holds the whole of it or, on an error, what it held before.
-  /// - Throws: `FileError` where the file can't be written.
+  /// - Throws: `FileError` where the file can't be written, `GraphError` for links to values that are not there.
   public static func write(_ graph: Graph, to path: String) throws {
     var encoder = DescriptionEncoder()
     encoder.write(graph)
+    if let id = encoder.missing {
+      throw GraphError(.invalidGraph, "the graph refers to the value #\(id.rawValue), which is not there")
+    }
     let start = roundUp(GraphFileHeader.byteCount(sections: 2), to: 64)
     let weightsStart = roundUp(start + encoder.bytes.count, to: weightsAlignment)
     let size = weightsStart + encoder.weightsByteCount

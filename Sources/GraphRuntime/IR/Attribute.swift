@@ -16,6 +16,9 @@ public enum Attribute: Sendable {
 
 /// A graph inside a node (the body of Loop, a branch of If), with the values it takes from around it.
 public struct Subgraph: Sendable {
+  /// Deeper nesting of control flow than any model has.
+  static let deepestNesting = 64
+
   public var graph: Graph
   /// Values of the enclosing graph that the body reads, and the body's own values that stand for them.
   public var captures: [Capture]

@@ -7,6 +7,8 @@ public struct GraphPatch: Sendable {
   var draft: Graph
   var removedNodes: Set<Node.ID> = []
   var replacedValues: [Value.ID: Value.ID] = [:]
+  /// Where the draft has its nodes; made when first needed. Nodes are only ever added behind the others.
+  private var places: [Node.ID: Int] = [:]
   /// How many times the pass found its pattern.
   public private(set) var changes = 0
 
@@ -33,7 +35,8 @@ public struct GraphPatch: Sendable {
 
   /// Puts `node` in the place of the node with its id.
   public mutating func replace(_ node: Node) {
-    draft.nodes[draft.nodes.firstIndex { $0.id == node.id }!] = node
+    if places[node.id] == nil { places = draft.nodeIndex }
+    draft.nodes[places[node.id]!] = node
   }
 
   /// Removes a node; its outputs must be made by another node, replaced, or unused once the patch is applied.
@@ -41,9 +44,6 @@ public struct GraphPatch: Sendable {
 
   /// Lets every reader of `old`, graph outputs included, read `new` instead; a graph output keeps its name.
   public mutating func replaceUses(of old: Value.ID, with new: Value.ID) { replacedValues[old] = new }
-
-  /// Sets a value's type.
-  public mutating func setType(of value: Value.ID, _ type: ValueType?) { draft[value].type = type }
 
   /// Counts one application of the pass's pattern.
   public mutating func countChange() { changes += 1 }
@@ -85,7 +85,7 @@ extension Graph {
     rename(old, to: name + "_replaced")
     if taken {
       let copy = addValue(name, self[old].type)
-      addNode("Identity", name: name, inputs: [value], outputs: [copy])
+      addNode(.identity, name: name, inputs: [value], outputs: [copy])
       outputs[position] = copy
     } else {
       rename(value, to: name)

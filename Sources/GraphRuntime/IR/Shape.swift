@@ -47,11 +47,11 @@ extension SymbolicExpression: CustomStringConvertible {
     var text = ""
     for (symbol, coefficient) in terms.sorted(by: { $0.key < $1.key }) {
       let sign = coefficient < 0 ? (text.isEmpty ? "-" : " - ") : (text.isEmpty ? "" : " + ")
-      let magnitude = abs(coefficient)
+      let magnitude = coefficient.magnitude
       text += sign + (magnitude == 1 ? symbol : "\(magnitude)*\(symbol)")
     }
     if constant != 0 || text.isEmpty {
-      text += text.isEmpty ? "\(constant)" : (constant < 0 ? " - \(-constant)" : " + \(constant)")
+      text += text.isEmpty ? "\(constant)" : (constant < 0 ? " - \(constant.magnitude)" : " + \(constant)")
     }
     return text
   }
@@ -70,8 +70,31 @@ extension Dimension {
     self = expression.terms.isEmpty ? .fixed(expression.constant) : .symbolic(expression)
   }
 
-  /// A symbol that stands for a non-linear expression.
-  private static func opaque(_ text: String) -> Dimension { .symbol(text) }
+  /// The longest name of a symbol that stands for an expression: names grow with what they are made of.
+  private static let longestName = 256
+
+  /// A symbol that stands for a non-linear expression; unknown where its name would grow too long.
+  private static func opaque(_ text: String) -> Dimension {
+    text.utf8.count > longestName ? .unknown : .symbol(text)
+  }
+
+  /// `constant` and the terms of `expressions`, each times its factor; unknown on overflow.
+  private static func combination(_ expressions: [(SymbolicExpression, factor: Int)]) -> Dimension {
+    var (terms, constant): ([String: Int], Int) = ([:], 0)
+    func add(_ value: Int, _ factor: Int, to sum: inout Int) -> Bool {
+      let (product, overflow) = value.multipliedReportingOverflow(by: factor)
+      let (total, sumOverflow) = sum.addingReportingOverflow(product)
+      sum = total
+      return !overflow && !sumOverflow
+    }
+    for (expression, factor) in expressions {
+      guard add(expression.constant, factor, to: &constant) else { return .unknown }
+      for (symbol, coefficient) in expression.terms {
+        guard add(coefficient, factor, to: &terms[symbol, default: 0]) else { return .unknown }
+      }
+    }
+    return Dimension(SymbolicExpression(terms: terms, constant: constant))
+  }
 
   private var operand: String {
     if case .symbolic(let expression) = self, expression.terms.count + (expression.constant == 0 ? 0 : 1) > 1
@@ -83,22 +106,19 @@ extension Dimension {
 
   public static func + (a: Dimension, b: Dimension) -> Dimension {
     guard let x = a.linear, let y = b.linear else { return .unknown }
-    let (constant, overflow) = x.constant.addingReportingOverflow(y.constant)
-    guard !overflow else { return .unknown }
-    return Dimension(
-      SymbolicExpression(terms: x.terms.merging(y.terms) { $0 &+ $1 }, constant: constant))
+    return combination([(x, 1), (y, 1)])
   }
 
-  public static func - (a: Dimension, b: Dimension) -> Dimension { a + b * .fixed(-1) }
+  public static func - (a: Dimension, b: Dimension) -> Dimension {
+    guard let x = a.linear, let y = b.linear else { return .unknown }
+    return combination([(x, 1), (y, -1)])
+  }
 
   public static func * (a: Dimension, b: Dimension) -> Dimension {
     guard let x = a.linear, let y = b.linear else { return .unknown }
     if x.terms.isEmpty || y.terms.isEmpty {
       let (factor, expression) = x.terms.isEmpty ? (x.constant, y) : (y.constant, x)
-      let (constant, overflow) = expression.constant.multipliedReportingOverflow(by: factor)
-      guard !overflow else { return .unknown }
-      return Dimension(
-        SymbolicExpression(terms: expression.terms.mapValues { $0 &* factor }, constant: constant))
+      return combination([(expression, factor)])
     }
     return opaque([a.operand, b.operand].sorted().joined(separator: "*"))
   }
@@ -108,13 +128,29 @@ extension Dimension {
     guard divisor > 0, let x = a.linear else { return .unknown }
     if divisor == 1 { return a }
     if x.terms.isEmpty {
-      return .fixed(x.constant >= 0 ? x.constant / divisor : -((-x.constant + divisor - 1) / divisor))
+      let (quotient, remainder) = x.constant.quotientAndRemainder(dividingBy: divisor)
+      return .fixed(remainder < 0 ? quotient - 1 : quotient)
     }
     if x.terms.values.allSatisfy({ $0 % divisor == 0 }) {
       let constant = Dimension.floorDivide(.fixed(x.constant), by: divisor).value!
       return Dimension(SymbolicExpression(terms: x.terms.mapValues { $0 / divisor }, constant: constant))
     }
     return opaque("floor(\(a.operand)/\(divisor))")
+  }
+
+  /// The quotient rounded towards 0, as integer Div rounds; unknown where it has no meaning.
+  public static func truncatingDivide(_ a: Dimension, by b: Dimension) -> Dimension {
+    guard let divisor = b.value, divisor != 0, let x = a.linear else { return .unknown }
+    if x.terms.isEmpty {
+      let (quotient, overflow) = x.constant.dividedReportingOverflow(by: divisor)
+      return overflow ? .unknown : .fixed(quotient)
+    }
+    let parts = Array(x.terms.values) + [x.constant]
+    // Symbols are not negative: where nothing is taken away, and where nothing is left over, it is the same as rounding down.
+    if divisor > 0, parts.allSatisfy({ $0 >= 0 }) || parts.allSatisfy({ $0 % divisor == 0 }) {
+      return floorDivide(a, by: divisor)
+    }
+    return opaque("trunc(\(a.operand)/\(divisor))")
   }
 
   /// The quotient rounded up.
@@ -139,15 +175,17 @@ extension Array where Element == Dimension {
 
 extension Array where Element == Int {
   /// The number of elements of a tensor of these extents; nil on overflow or a negative extent.
+  ///
+  /// An extent of 0 does not excuse the others: their product must be a number too, because strides are made of it.
   public var elementCount: Int? {
     var count = 1
     for extent in self {
       guard extent >= 0 else { return nil }
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      let (product, overflow) = count.multipliedReportingOverflow(by: Swift.max(extent, 1))
       guard !overflow else { return nil }
       count = product
     }
-    return count
+    return contains(0) ? 0 : count
   }
 
   /// Row-major strides in elements.

@@ -78,6 +78,15 @@ public struct Tensor: Sendable {
     storage = .deferred(deferred)
   }
 
+  /// A tensor without elements.
+  init(empty type: TensorType, shape: [Int]) throws {
+    if type.elementType == .string {
+      try self.init(shape: shape, strings: [])
+    } else {
+      try self.init(type.elementType, shape: shape, bytes: ByteRegion([]))
+    }
+  }
+
   /// The same elements under another shape of as many elements.
   public func reshaped(to shape: [Int]) throws -> Tensor {
     switch storage {

@@ -8,8 +8,6 @@ public enum Layout: Sendable, Hashable {
   case rowMajor
   /// [N, ceil(C/16), H, W, 16]: channels in blocks of 16, the last block filled up; the kernels decide how far apart blocks lie. Only the planner makes it.
   case channelBlocked16
-  /// Convolution weights [ceil(O/32), ceil(I/16), kH, kW, 16, 32] (input channel, then output channel). Only the planner makes it.
-  case packedConvolution
 }
 
 /// The type of a tensor value: element type, shape where the rank is known, and layout.
@@ -27,6 +25,10 @@ public struct TensorType: Sendable, Hashable {
 
   /// The extents where all are numbers.
   public var concreteShape: [Int]? { shape?.concrete }
+
+  /// Whether a tensor of the type is known to have no elements: nothing is to be computed for it, however large its other
+  /// extents are.
+  var isEmpty: Bool { concreteShape?.elementCount == 0 }
 }
 
 extension TensorType: CustomStringConvertible {

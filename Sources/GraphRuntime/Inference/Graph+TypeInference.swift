@@ -17,11 +17,21 @@ extension Graph {
   public mutating func inferTypes(
     registry: OperatorRegistry = .standard, overriding inputTypes: [Value.ID: TensorType] = [:]
   ) throws -> ShapeValues {
+    try inferTypes(registry: registry, overriding: inputTypes, trustingDeclarations: true)
+  }
+
+  /// The same; where `trustsDeclarations` is false, the declared type of what a node makes is only held against the inferred
+  /// one and never completes it: memory is not planned by what a file claims.
+  mutating func inferTypes(
+    registry: OperatorRegistry, overriding inputTypes: [Value.ID: TensorType],
+    trustingDeclarations trustsDeclarations: Bool
+  ) throws -> ShapeValues {
     var binding = SymbolBinding(of: self)
     for id in inputs {
       if let given = inputTypes[id] { try binding.bind(self[id].name, declared: self[id].type, given: given) }
     }
-    let walk = InferenceWalk(registry: registry, opsets: opsets, binding: binding)
+    let walk = InferenceWalk(
+      registry: registry, opsets: opsets, binding: binding, trustsDeclarations: trustsDeclarations)
     let types = inputTypes.mapValues(ValueType.tensor)
     let result = walk.infer(self, given: Knowledge(types: types))
     if let error = GraphError(listing: walk.errors) { throw error }
@@ -62,17 +72,23 @@ struct Knowledge {
     }
   }
 
-  /// Notes the integers of a value; where all are numbers, it is a constant.
+  /// Notes the integers of a value; where all are numbers, it is a constant. What can't be the value's elements (another
+  /// number of them, or a type in which arithmetic on them may have wrapped) is not taken.
   mutating func note(_ id: Value.ID, dimensions: [Dimension]) {
+    guard let type = types[id]?.tensor else { return }
+    let shape = type.concreteShape
+    if let count = shape?.elementCount, count != dimensions.count { return }
+    switch type.elementType {
+    case .int64, .bool: break
+    case .int32:
+      guard dimensions.compactMap(\.value).allSatisfy({ Int32(exactly: $0) != nil }) else { return }
+    default: return
+    }
     shapeValues[id] = dimensions
-    guard let numbers = dimensions.concrete, let type = types[id]?.tensor, let shape = type.concreteShape,
-      shape.elementCount == numbers.count
-    else { return }
+    guard let shape, let numbers = dimensions.concrete else { return }
     switch type.elementType {
     case .int64: constants[id] = Tensor(numbers.map(Int64.init), shape: shape)
-    case .int32:
-      let narrow = numbers.compactMap { Int32(exactly: $0) }
-      if narrow.count == numbers.count { constants[id] = Tensor(narrow, shape: shape) }
+    case .int32: constants[id] = Tensor(numbers.map { Int32($0) }, shape: shape)
     default: break
     }
   }

@@ -7,19 +7,42 @@ final class InferenceWalk {
   private let registry: OperatorRegistry
   private let opsets: [String: Int]
   private let binding: SymbolBinding
+  /// Whether declared types complete what rules know of a node's outputs.
+  private let trustsDeclarations: Bool
+  /// Nodes that may still be visited; see `budget`.
+  private var visitsLeft = 0
   /// Labels of the nodes around the subgraph at hand.
   private var path: [String] = []
   private(set) var errors: [GraphError] = []
   private var reported: Set<GraphError> = []
 
-  init(registry: OperatorRegistry, opsets: [String: Int], binding: SymbolBinding) {
+  init(
+    registry: OperatorRegistry, opsets: [String: Int], binding: SymbolBinding, trustsDeclarations: Bool = true
+  ) {
     self.registry = registry
     self.opsets = opsets
     self.binding = binding
+    self.trustsDeclarations = trustsDeclarations
   }
 
   /// Infers the types of a graph from what is given about its inputs and captures.
   func infer(_ graph: Graph, given: Knowledge) -> (graph: Graph, knowledge: Knowledge) {
+    visitsLeft = Self.budget(for: graph.nodes)
+    return walk(graph, given: given)
+  }
+
+  /// How many nodes a walk over `nodes` may visit: a rule may look at a subgraph several times, and loops in loops would
+  /// multiply that.
+  private static func budget(for nodes: [Node]) -> Int {
+    func count(_ nodes: [Node]) -> Int {
+      nodes.reduce(nodes.count) { sum, node in
+        node.attributes.values.reduce(sum) { $0 + $1.subgraphs.reduce(0) { $0 + count($1.graph.nodes) } }
+      }
+    }
+    return 10_000 + 16 * count(nodes)
+  }
+
+  private func walk(_ graph: Graph, given: Knowledge) -> (graph: Graph, knowledge: Knowledge) {
     var graph = graph
     var knowledge = given
     for (id, tensor) in graph.initializers { knowledge.note(id, constant: tensor) }
@@ -57,6 +80,7 @@ final class InferenceWalk {
     var outputs: [ValueType?]?
     var shapeValues: [[Dimension]?] = []
     do {
+      try countVisit()
       let op = try supportedOperator(for: node)
       if !node.reads.contains(where: knowledge.tainted.contains) {
         let before = errors.count
@@ -71,7 +95,7 @@ final class InferenceWalk {
     } catch {
       report(explain(GraphError(.invalidGraph, "\(error)"), node, knowledge))
     }
-    visitRemainingBodies(of: node, knowledge, bodies: &bodies)
+    if visitsLeft > 0 { visitRemainingBodies(of: node, knowledge, bodies: &bodies) }
     for (name, body) in bodies {
       graph.nodes[index].attributes[name] = node.attributes[name]?.replacingGraph(body)
     }
@@ -86,10 +110,18 @@ final class InferenceWalk {
     }
   }
 
+  private func countVisit() throws {
+    visitsLeft -= 1
+    guard visitsLeft > 0 else {
+      throw GraphError(.limitExceeded, "control flow is nested so that its types take too long to find")
+    }
+  }
+
   /// Notes what the rule of one node says of its outputs, and nothing where it objects: for the importer, which adds
   /// nodes one by one.
   func learn(_ node: Node, of graph: Graph, _ knowledge: inout Knowledge) {
     defer { forgetErrors() }
+    visitsLeft = Self.budget(for: [node])
     var bodies: [String: Graph] = [:]
     guard let op = try? supportedOperator(for: node),
       let inference = try? apply(op, to: node, knowledge, bodies: &bodies), errors.isEmpty
@@ -141,6 +173,7 @@ final class InferenceWalk {
       },
       outputTypes: Array(repeating: nil, count: node.outputs.count),
       outputShapeValues: Array(repeating: nil, count: node.outputs.count))
+    try op.checkElementTypes(inference)
     try op.infer(&inference)
     return inference
   }
@@ -160,7 +193,7 @@ final class InferenceWalk {
     if tainted { given.tainted.formUnion(subgraph.graph.inputs) }
     path.append(node.label)
     defer { path.removeLast() }
-    return infer(subgraph.graph, given: given)
+    return walk(subgraph.graph, given: given)
   }
 
   /// Looks for what can't run in the subgraphs that no rule asked about; their types stay as declared.
@@ -172,16 +205,16 @@ final class InferenceWalk {
     }
   }
 
-  /// The inferred output types, completed by the declared ones.
+  /// The inferred output types, held against the declared ones and completed by them where these are trusted.
   private func declared(_ inferred: [ValueType?], of node: Node, in graph: Graph) throws -> [ValueType?] {
     try zip(inferred, node.outputs).map { inferred, output in
       guard let output, let declared = graph[output].type.map(binding.resolve) else { return inferred }
-      guard let inferred else { return declared }
+      guard let inferred else { return trustsDeclarations ? declared : declared.withoutShape }
       guard let merged = inferred.merged(withDeclared: declared) else {
         throw GraphError(
           .shapeMismatch, "makes '\(graph[output].name)' as \(inferred), but the model declares \(declared)")
       }
-      return merged
+      return trustsDeclarations ? merged : inferred
     }
   }
 

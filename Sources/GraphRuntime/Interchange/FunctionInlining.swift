@@ -12,6 +12,9 @@ extension GraphImporter {
     guard !environment.calls.contains(key) else {
       throw GraphError(.invalidGraph, "function '\(function.name)' calls itself")
     }
+    guard environment.calls.count < ImportEnvironment.deepestCalls else {
+      throw GraphError(.limitExceeded, "calls are nested more than \(ImportEnvironment.deepestCalls) deep")
+    }
     guard node.inputs.count <= function.inputs.count, node.outputs.count <= function.outputs.count else {
       throw GraphError(
         .invalidGraph,
@@ -38,7 +41,7 @@ extension GraphImporter {
       guard let source = try names.value(of: output) else {
         throw GraphError(.invalidGraph, "output '\(output)' is an input that the call leaves out")
       }
-      caller.scope.graph.addNode("Identity", name: body.prefix + output, inputs: [source], outputs: [id])
+      caller.scope.graph.addNode(.identity, name: body.prefix + output, inputs: [source], outputs: [id])
     }
   }
 

@@ -180,6 +180,10 @@ final class GraphImporter {
   private func importSubgraph(
     _ proto: GraphProto, _ names: ImportNames, _ environment: ImportEnvironment
   ) throws -> Subgraph {
+    // Inlined functions may nest subgraphs deeper than the file does.
+    guard names.scope.depth < Subgraph.deepestNesting else {
+      throw GraphError(.limitExceeded, "subgraphs are nested more than \(Subgraph.deepestNesting) deep")
+    }
     let scope = ImportScope(name: proto.name, parent: names.scope)
     try importGraph(proto, into: ImportNames(scope: scope, parent: names), environment)
     return Subgraph(graph: scope.graph, captures: scope.captures)

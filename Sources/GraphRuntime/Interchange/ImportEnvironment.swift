@@ -12,6 +12,9 @@ struct ImportEnvironment {
   /// The functions being inlined, outermost first.
   var calls: [FunctionKey] = []
 
+  /// Calls inside calls; what checkers of ONNX models allow.
+  static let deepestCalls = 100
+
   /// The newest opset whose meaning this version knows.
   static let newestOpset = 28
 

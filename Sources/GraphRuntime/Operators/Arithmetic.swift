@@ -5,9 +5,7 @@ enum Arithmetic {
     binary("Add", Sum.self, onShapes: { $0 + $1 }),
     binary("Sub", Difference.self, onShapes: { $0 - $1 }),
     binary("Mul", Product.self, onShapes: { $0 * $1 }),
-    binary(
-      "Div", Quotient.self, onShapes: { a, b in b.value.map { Dimension.floorDivide(a, by: $0) } ?? .unknown }
-    ),
+    binary("Div", Quotient.self, onShapes: { Dimension.truncatingDivide($0, by: $1) }),
     // Mod-13: the divisor's sign, or C's fmod with fmod=1.
     Operator(
       "Mod", inputs: 2...2, sharing: .overwrites([0, 1]), infer: { try $0.broadcastAll() },

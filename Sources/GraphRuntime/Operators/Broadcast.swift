@@ -67,12 +67,14 @@ struct Broadcast: Sendable {
 extension StepMemory {
   /// Elements worth a trip to another thread.
   private static let grain = 1 << 15
+  /// More chunks than any pool has use for.
+  private static let mostChunks = 1 << 20
 
   /// Runs `body` on stretches that together are `range` 0..<count, in parallel where there is enough to do; each
   /// unit is `weight` elements' work.
   @inline(__always)
   func forEachStretch(of count: Int, weight: Int = 1, _ body: (Range<Int>) -> Void) {
-    let perChunk = max(1, Self.grain / max(1, weight))
+    let perChunk = max(1, Self.grain / max(1, weight), count / Self.mostChunks)
     if count <= perChunk { return body(0..<count) }
     parallel(ceilDivide(count, perChunk)) { chunk, _ in
       body(chunk * perChunk..<min(count, (chunk + 1) * perChunk))

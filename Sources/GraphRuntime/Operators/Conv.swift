@@ -48,14 +48,7 @@ enum Convolutions {
     if let outputs = w[0].value, outputs % groups != 0 {
       throw inference.mismatch("\(outputs) output channels can't be divided into \(groups) groups")
     }
-    if let biasInput, inference.has(biasInput), let bias = inference.shape(biasInput),
-      let extent = bias.first?.value,
-      let outputs = w[0].value
-    {
-      guard bias.count == 1, extent == outputs else {
-        throw inference.mismatch("the bias must have the \(outputs) output channels")
-      }
-    }
+    if let biasInput { try inference.requireVector(biasInput, of: w[0], "the bias must have the output channels") }
   }
 }
 

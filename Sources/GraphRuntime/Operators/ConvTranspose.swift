@@ -22,13 +22,7 @@ enum TransposedConvolutions {
       throw inference.mismatch("the weights have \(rows) input channels, but the input has \(channels)")
     }
     let outputs = w.map { $0[1] * .fixed(groups) } ?? .unknown
-    if inference.has(2), let bias = inference.shape(2), let extent = bias.first?.value,
-      let count = outputs.value
-    {
-      guard bias.count == 1, extent == count else {
-        throw inference.mismatch("the bias must have the \(count) output channels")
-      }
-    }
+    try inference.requireVector(2, of: outputs, "the bias must have the output channels")
     guard
       let kernel = try w.flatMap({ Array($0.dropFirst(2)).concrete }) ?? inference.node.ints("kernel_shape"),
       kernel.count == x.count - 2

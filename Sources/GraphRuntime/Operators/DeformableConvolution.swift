@@ -14,12 +14,12 @@ enum DeformableConvolution {
     guard groups > 0, (inference.shape(0)?[1].value ?? groups) % groups == 0 else {
       throw inference.mismatch("the channels can't be divided into \(groups) offset groups")
     }
-    guard let y = inference.outputTypes.first??.tensor?.shape, let taps = inference.shape(1)?.dropFirst(2),
-      let count = Array(taps).concrete?.reduce(groups, *)
+    guard let y = inference.outputTypes.first??.tensor?.shape, let taps = inference.shape(1)?.dropFirst(2)
     else { return }
-    for (index, channels) in [(2, 2 * count), (4, count)] where inference.has(index) {
+    let count = taps.reduce(.fixed(groups), *)
+    for (index, channels) in [(2, count * 2), (4, count)] where inference.has(index) {
       guard let shape = inference.shape(index) else { continue }
-      let expected: Shape = [y[0], .fixed(channels), y[2], y[3]]
+      let expected: Shape = [y[0], channels, y[2], y[3]]
       guard shape.count == 4,
         zip(shape, expected).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 })
       else { throw inference.mismatch("input \(index) must be \(expected)") }

@@ -47,13 +47,15 @@ private protocol DescentRule: SendableMetatype {
 private enum DescentKernel<Rule: DescentRule & Sendable>: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let rule = try Rule(builder.node)
-    let (rate, count) = (try builder.input(0), try builder.indices(1))
+    _ = try builder.single(1)
+    let (rate, count) = (try builder.single(0), try builder.indices(1))
     let groups = (builder.inputs.count - 2) / (2 + Rule.states)
     for group in 0..<groups {
       let (x, gradient) = (try builder.input(2 + group), try builder.input(2 + groups + group))
       let states = try (0..<Rule.states).map { try builder.input(2 + (2 + $0) * groups + group) }
       let outputs = (0...Rule.states).map { builder.optionalOutput($0 * groups + group) }
-      guard ([gradient] + states).allSatisfy({ $0.shape == x.shape && $0.elementType == x.elementType })
+      guard x.elementType == Element.elementType,
+        ([gradient] + states).allSatisfy({ $0.shape == x.shape && $0.elementType == x.elementType })
       else {
         throw GraphError(.shapeMismatch, "a tensor, its gradient and its states must have one type")
       }

@@ -69,6 +69,15 @@ struct KernelBuilder {
   /// The input at `index`; nil where it is left out.
   func optionalInput(_ index: Int) -> Operand? { inputs.indices.contains(index) ? inputs[index] : nil }
 
+  /// The input at `index`, which must hold one element.
+  func single(_ index: Int) throws -> Operand {
+    let operand = try input(index)
+    guard operand.count == 1 else {
+      throw GraphError(.shapeMismatch, "input \(index) must hold one element, not \(operand.type)")
+    }
+    return operand
+  }
+
   /// The output at `index`, which must be asked for.
   func output(_ index: Int = 0) throws -> Operand {
     guard let operand = optionalOutput(index) else {

@@ -51,12 +51,7 @@ enum MatrixProducts {
       throw inference.mismatch("the inner extents \(k) and \(other) differ")
     }
     let shape = [a[transA ? 1 : 0], b[transB ? 0 : 1]]
-    if inference.has(2), let c = inference.shape(2) {
-      let joint = try inference.broadcast(shape, c)
-      guard joint?.count == 2,
-        zip(joint ?? [], shape).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 })
-      else { throw inference.mismatch("C does not broadcast to the product") }
-    }
+    try inference.requireBroadcast(2, to: shape)
     inference.set(0, inference.elementType(0), shape)
   }
 }

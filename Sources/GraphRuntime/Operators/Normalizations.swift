@@ -13,8 +13,21 @@ enum Normalizations {
 
   /// RMSNormalization: X, scale; x / √(mean(x²) + epsilon) · scale over the axes from `axis` on.
   private static let rootMeanSquare = Operator(
-    "RMSNormalization", inputs: 2...2, infer: { try inferLayer(&$0) },
-    kernel: floating(LayerNormalizationKernel.self))
+    "RMSNormalization", inputs: 2...2,
+    infer: { inference in
+      try inferLayer(&inference)
+      inference.set(0, inference.elementType(1), inference.shape(0))
+    },
+    kernel: { builder in
+      // The scale and with it the output may be of another type than the input.
+      let types = [try builder.input(0).elementType, try builder.input(1).elementType]
+      guard types[0] != types[1] else { return try floating(LayerNormalizationKernel.self)(&builder) }
+      for type in types where !type.isFloatingPoint { throw builder.unsupportedType(type) }
+      let type: ElementType = types.contains(.float64) ? .float64 : .float32
+      try builder.converting(inputs: [0: type, 1: type], outputs: [0: type]) {
+        try floating(LayerNormalizationKernel.self)(&$0)
+      }
+    })
 
   /// InstanceNormalization: input [N, C, D1...], scale [C], B [C]; every plane by its own mean and variance.
   private static let instance = Operator(
@@ -36,12 +49,7 @@ enum Normalizations {
     inference.same()
     guard let x = inference.shape(0) else { return }
     let axis = try inference.normalized(try inference.node.int("axis", default: -1), rank: x.count)
-    for index in 1..<max(2, inference.node.inputs.count) {
-      guard let shape = inference.shape(index) else { continue }
-      guard try inference.broadcast(shape, x)?.count == x.count else {
-        throw inference.mismatch("input \(index) must broadcast to the input")
-      }
-    }
+    for index in 1..<max(2, inference.node.inputs.count) { try inference.requireBroadcast(index, to: x) }
     let statistics = x.prefix(axis) + [Dimension](repeating: 1, count: x.count - axis)
     let type: ElementType? =
       try inference.node.int("stash_type", default: 1) == 1 ? .float32 : inference.elementType(0)
@@ -54,10 +62,7 @@ enum Normalizations {
     guard let x = inference.shape(0) else { return }
     guard x.count >= 2 else { throw inference.mismatch("the input must have at least 2 axes [N, C, ...]") }
     for index in 1...2 {
-      guard let shape = inference.shape(index) else { continue }
-      guard shape.count == 1, shape[0].value == nil || x[1].value == nil || shape[0] == x[1] else {
-        throw inference.mismatch("input \(index) must have the channels of the input")
-      }
+      try inference.requireVector(index, of: x[1], "input \(index) must have the channels of the input")
     }
   }
 }

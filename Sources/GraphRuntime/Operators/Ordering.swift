@@ -115,6 +115,7 @@ private enum TopKKernel: NumericKernel {
 private enum CumulativeKernel<Function: BinaryFunction, Identity: Reduction>: NumericKernel {
   static func prepare<Element: NumericElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let (source, target) = (try builder.input(0), try builder.output())
+    _ = try builder.single(1)
     let axis = try builder.indices(1)
     let exclusive = try builder.node.flag("exclusive", default: false)
     let reverse = try builder.node.flag("reverse", default: false)
@@ -185,7 +186,10 @@ private enum TriluKernel: MovingKernel {
     _ builder: inout KernelBuilder, as: Element.Type
   ) throws {
     let (source, target) = (try builder.input(0), try builder.output())
-    let diagonal = try builder.optionalInput(1).map { _ in try builder.indices(1) }
+    let diagonal = try builder.optionalInput(1).map { _ in
+      _ = try builder.single(1)
+      return try builder.indices(1)
+    }
     let keepsUpper = try builder.node.flag("upper", default: true)
     let (rows, columns) = (source.shape[source.shape.count - 2], source.shape[source.shape.count - 1])
     builder.emit { memory in

@@ -15,12 +15,12 @@ struct PackedProduct {
   func emit(_ builder: inout KernelBuilder, bias biasIndex: Int? = nil) throws -> Bool {
     let block = Int(csn_block), limit = 1 << 20
     let (x, w, y) = (try builder.input(0), try builder.input(1), try builder.output())
-    guard builder.derivedConstants != nil, w.constant?.bytes != nil, k % block == 0, (1..<limit).contains(k), (1..<limit).contains(n),
-      (1..<limit).contains(m)
+    guard builder.derivedConstants != nil, w.constant != nil, k % block == 0,
+      [m, n, k].allSatisfy((1..<limit).contains)
     else { return false }
     if let biasIndex {
       let bias = try builder.input(biasIndex)
-      guard bias.constant?.bytes != nil, bias.count == n, bias.shape.last == n else { return false }
+      guard bias.constant != nil, bias.count == n, bias.shape.last == n else { return false }
     }
     var conv = csn_conv_make(Int32(k), Int32(n), 1, 1)
     let columns = ceilDivide(n, block) * block
@@ -66,7 +66,8 @@ struct PackedProduct {
     builder.note(choice: "packed")
     builder.emit(
       Self.run,
-      Arguments(plan: plan, x: x.slot, weights: weights, bias: bias, y: y.slot, scratch: scratch, padded: padded)
+      Arguments(
+        plan: plan, x: x.slot, weights: weights, bias: bias, y: y.slot, scratch: scratch, padded: padded)
     )
     return true
   }

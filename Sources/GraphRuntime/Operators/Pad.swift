@@ -59,8 +59,8 @@ private enum PadKernel: MovingKernel {
     let sources = try x.shape.indices.map { axis in
       try indices(mode, count: y.shape[axis], before: before[axis], extent: x.shape[axis])
     }
-    AxisGather(sources: sources, input: x.shape).emit(
-      &builder, from: x, to: y, fill: builder.optionalInput(2)?.slot, as: Element.self)
+    let fill = try builder.optionalInput(2).map { _ in try builder.single(2).slot }
+    AxisGather(sources: sources, input: x.shape).emit(&builder, from: x, to: y, fill: fill, as: Element.self)
   }
 
   /// The input index of every output index along one axis.

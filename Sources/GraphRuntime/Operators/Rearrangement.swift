@@ -50,11 +50,10 @@ enum Rearrangement {
         of: shape[axis], from: starts[index], to: ends[index], by: steps[index])
     }
     inference.set(0, inference.elementType(0), shape)
-    if let values = inference.shapeValue(0), let input = inference.shape(0)?.concrete, input.count == 1,
-      axes.count == 1,
+    if let values = inference.shapeValue(0), inference.shape(0)?.concrete == [values.count], axes.count == 1,
       let start = starts?[0].value, let end = ends?[0].value, let step = steps?[0]
     {
-      let range = SliceRange(start: start, end: end, step: step, extent: input[0])
+      let range = SliceRange(start: start, end: end, step: step, extent: values.count)
       inference.outputShapeValues[0] = (0..<range.count).map { values[range.start + $0 * step] }
     } else if axes.isEmpty {
       inference.outputShapeValues[0] = inference.shapeValue(0)

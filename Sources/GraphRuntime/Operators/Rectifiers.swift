@@ -14,11 +14,7 @@ enum Rectifiers {
   private static let pRelu = Operator(
     "PRelu", inputs: 2...2, sharing: .overwrites([0]),
     infer: { inference in
-      if let x = inference.shape(0), let slope = inference.shape(1) {
-        guard try inference.broadcast(x, slope)?.count == x.count else {
-          throw inference.mismatch("the slope must broadcast to the input")
-        }
-      }
+      if let x = inference.shape(0) { try inference.requireBroadcast(1, to: x) }
       inference.same()
     }, kernel: numeric(PReluKernel.self))
 

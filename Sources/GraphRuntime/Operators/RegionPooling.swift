@@ -61,6 +61,10 @@ private struct Region {
 private struct RegionAlignKernel: FloatingKernel {
   /// Samples of one bin along an axis, beyond which a region is not a region of the input.
   private static let mostSamples = 1 << 14
+  /// Samples of one bin, beyond which it takes more than a few for each pixel.
+  private static let mostSamplesOfBin = 1 << 16
+  /// How many samples are placed at a time, to be taken from all channels.
+  private static let batch = 1 << 10
 
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let (x, rois, indices, y) = (
@@ -73,6 +77,8 @@ private struct RegionAlignKernel: FloatingKernel {
     let label = builder.node.label
     let (channels, pooled) = (y.shape[1], y.shape[2] * y.shape[3])
     let plane = x.shape[2] * x.shape[3]
+    // Where the node does not say how many, a bin takes about a sample a pixel.
+    let most = Double(max(Self.mostSamplesOfBin, 4 * plane))
     builder.emit { memory in
       let corners = memory.input(rois, as: Element.self)
       let images = memory.input(indices, as: Int64.self)
@@ -81,7 +87,8 @@ private struct RegionAlignKernel: FloatingKernel {
         let region = align.region((0..<4).map { Double(corners[index * 4 + $0]) }, image: Int(images[index]))
         guard (0..<x.shape[0]).contains(region.image), region.isFinite,
           align.samples(region.height, y.shape[2]) <= Double(mostSamples),
-          align.samples(region.width, y.shape[3]) <= Double(mostSamples)
+          align.samples(region.width, y.shape[3]) <= Double(mostSamples),
+          align.samples(region.height, y.shape[2]) * align.samples(region.width, y.shape[3]) <= most
         else { return memory.fail(label, "region \(index) is not one of the input") }
         regions.append(region)
       }
@@ -89,29 +96,35 @@ private struct RegionAlignKernel: FloatingKernel {
       memory.parallel(y.shape[0] * pooled) { chunk, _ in
         let (index, bin) = (chunk / pooled, chunk % pooled)
         let region = found[index]
-        let samples: [BilinearSample<Element>] = align.samples(
-          region, bin / y.shape[3], bin % y.shape[3], bins: (y.shape[2], y.shape[3]),
-          input: (x.shape[2], x.shape[3]))
+        let grid = align.grid(region, bins: (y.shape[2], y.shape[3]))
+        let target = memory.output(y, as: Element.self) + index * channels * pooled + bin
         for channel in 0..<channels {
-          let source = memory.input(x, as: Element.self) + (region.image * channels + channel) * plane
-          memory.output(y, as: Element.self)[(index * channels + channel) * pooled + bin] =
-            align.takesMaximum ? maximum(samples, source) : mean(samples, source)
+          target[channel * pooled] = align.takesMaximum && grid.count > 0 ? -.infinity : 0
         }
+        for first in stride(from: 0, to: grid.count, by: batch) {
+          let samples: [BilinearSample<Element>] = align.samples(
+            first..<min(first + batch, grid.count), region, grid, bin / y.shape[3], bin % y.shape[3],
+            input: (x.shape[2], x.shape[3]))
+          for channel in 0..<channels {
+            let source = memory.input(x, as: Element.self) + (region.image * channels + channel) * plane
+            let sum = target[channel * pooled]
+            target[channel * pooled] =
+              align.takesMaximum
+              ? samples.reduce(sum) { max($0, $1.products(source).max()) }
+              : samples.reduce(sum) { $0 + $1.value(source) }
+          }
+        }
+        guard !align.takesMaximum else { return }
+        for channel in 0..<channels { target[channel * pooled] /= Element(max(grid.count, 1)) }
       }
     }
   }
 
-  private static func mean<Element>(_ samples: [BilinearSample<Element>], _ plane: UnsafePointer<Element>)
-    -> Element
-  {
-    samples.reduce(0) { $0 + $1.value(plane) } / Element(max(samples.count, 1))
-  }
-
-  /// The largest weighted neighbour, as the standard has it: not the largest interpolated value.
-  private static func maximum<Element>(_ samples: [BilinearSample<Element>], _ plane: UnsafePointer<Element>)
-    -> Element
-  {
-    samples.map { $0.products(plane).max() }.max() ?? 0
+  /// How the samples of a region's bins lie: rows and columns a bin, and a bin's extents.
+  private struct Grid {
+    let rows, columns: Int
+    let height, width: Double
+    var count: Int { rows * columns }
   }
 
   /// The attributes of RoiAlign.
@@ -151,15 +164,21 @@ private struct RegionAlignKernel: FloatingKernel {
       ratio > 0 ? Double(ratio) : max((extent / Double(bins)).rounded(.up), 0)
     }
 
-    /// The samples of a bin.
+    func grid(_ region: Region, bins: (Int, Int)) -> Grid {
+      Grid(
+        rows: Int(samples(region.height, bins.0)), columns: Int(samples(region.width, bins.1)),
+        height: region.height / Double(bins.0), width: region.width / Double(bins.1))
+    }
+
+    /// A stretch of the samples of a bin.
     func samples<Element>(
-      _ region: Region, _ row: Int, _ column: Int, bins: (Int, Int), input: (Int, Int)
+      _ range: Range<Int>, _ region: Region, _ grid: Grid, _ row: Int, _ column: Int, input: (Int, Int)
     ) -> [BilinearSample<Element>] {
-      let (rows, columns) = (Int(samples(region.height, bins.0)), Int(samples(region.width, bins.1)))
-      let (height, width) = (region.height / Double(bins.0), region.width / Double(bins.1))
-      return (0..<rows * columns).map { sample in
-        let y = region.top + height * (Double(row) + (Double(sample / columns) + 0.5) / Double(rows))
-        let x = region.left + width * (Double(column) + (Double(sample % columns) + 0.5) / Double(columns))
+      range.map { sample in
+        let (line, place) = sample.quotientAndRemainder(dividingBy: grid.columns)
+        let y = region.top + grid.height * (Double(row) + (Double(line) + 0.5) / Double(grid.rows))
+        let x =
+          region.left + grid.width * (Double(column) + (Double(place) + 0.5) / Double(grid.columns))
         return BilinearSample(clampedAt: Element(y), Element(x), height: input.0, width: input.1)
       }
     }
@@ -176,7 +195,7 @@ private struct MaximumKernel: FloatingKernel {
     let (channels, height, width) = (y.shape[1], x.shape[2], x.shape[3])
     builder.emit { memory in
       let given = memory.input(rois, as: Element.self)
-      for index in 0..<y.shape[0] * 5 where !(abs(Double(given[index]) * max(scale, 1)) < 1e9) {
+      for index in 0..<y.shape[0] * 5 where !(abs(Double(given[index])) * max(abs(scale), 1) < 1e9) {
         return memory.fail(label, "region \(index / 5) is not one of the input")
       }
       for index in 0..<y.shape[0] where !(0..<x.shape[0]).contains(Int(given[index * 5])) {

@@ -1,11 +1,16 @@
 import ONNXParse
 
+extension OperatorName {
+  /// The operator that gives its input another name.
+  static let identity: OperatorName = "Identity"
+}
+
 /// Operators that give a tensor another shape and leave its elements as they lie.
 enum Reshaping {
   static let operators: [Operator] = [
     // Identity-25: any value, sequences and optionals too.
     Operator(
-      "Identity", inputs: 1...1, sharing: .view,
+      .identity, inputs: 1...1, sharing: .view,
       infer: { inference in
         inference.outputTypes[0] = inference.inputTypes[0]
         inference.outputShapeValues[0] = inference.shapeValue(0)
@@ -19,6 +24,9 @@ enum Reshaping {
   /// Copies the elements of input 0, where they can't be shared.
   @Sendable private static func copy(_ builder: inout KernelBuilder) throws {
     let (source, target) = (try builder.input(0), try builder.output())
+    guard source.count == target.count else {
+      throw GraphError(.shapeMismatch, "\(source.type) can't take the shape of \(target.type)")
+    }
     let byteCount = target.elementType.heldByteCount(of: target.count) ?? 0
     builder.emit { memory in
       let from = UnsafeRawPointer(memory.input(source, as: UInt8.self))

@@ -105,7 +105,7 @@ extension TypeInference {
   /// Where with a known condition keeps the dimensions its operands hold.
   fileprivate mutating func chooseShapeValues() {
     guard let condition = constant(0), condition.elementType == .bool, let x = shapeValue(1),
-      let y = shapeValue(2)
+      let y = shapeValue(2), inputTypes.indices.allSatisfy({ shape($0).map { $0.count <= 1 } ?? false })
     else { return }
     let flags = condition.elements(Bool.self)
     let count = max(flags.count, x.count, y.count)

@@ -68,6 +68,26 @@ extension TypeInference {
     }
   }
 
+  /// Requires that the input at `index`, where it is given, has one axis of the given extent.
+  /// - Throws: a shape mismatch that says what is needed.
+  func requireVector(_ index: Int, of extent: Dimension, _ need: String) throws {
+    guard has(index), let shape = shape(index) else { return }
+    guard shape.count == 1, shape[0].value == nil || extent.value == nil || shape[0] == extent else {
+      throw mismatch("\(need): \(extent), not \(Describe.shape(shape))")
+    }
+  }
+
+  /// Requires that the input at `index`, where it is given, broadcasts to `target` without widening it.
+  func requireBroadcast(_ index: Int, to target: Shape) throws {
+    guard has(index), let shape = shape(index) else { return }
+    let fits = zip(shape.reversed(), target.reversed()).allSatisfy { extent, wanted in
+      extent == 1 || extent.value == nil || wanted.value == nil || extent == wanted
+    }
+    guard shape.count <= target.count, fits else {
+      throw mismatch("input \(index) \(Describe.shape(shape)) must broadcast to \(Describe.shape(target))")
+    }
+  }
+
   /// `axis` counted from the front, for a tensor of `rank` axes.
   func normalized(_ axis: Int, rank: Int) throws -> Int {
     guard (-rank..<max(rank, 1)).contains(axis) else {

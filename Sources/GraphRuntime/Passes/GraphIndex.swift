@@ -21,9 +21,6 @@ struct GraphIndex {
   /// The node that makes `value`; nil for inputs and constants.
   func producer(of value: Value.ID?) -> Node? { value.flatMap { producerIndex[$0] }.map { graph.nodes[$0] } }
 
-  /// The place in the topological order of the node that makes `value`; -1 for inputs and constants.
-  func position(of value: Value.ID) -> Int { producerIndex[value] ?? -1 }
-
   /// Whether anything reads `value`, graph outputs included.
   func isUsed(_ value: Value.ID) -> Bool { consumerIndices[value] != nil || outputs.contains(value) }
 

@@ -1,6 +1,8 @@
 /// Moves zero padding of the spatial axes into the convolution behind it.
 struct PadFolding: Pass {
   let name = "pad-folding"
+  /// More padding than convolutions take.
+  private static let largestPad = 1 << 20
 
   func patch(for graph: Graph) throws -> GraphPatch {
     let index = GraphIndex(graph)
@@ -12,8 +14,11 @@ struct PadFolding: Pass {
         ["", "NOTSET"].contains(convolution.attributes["auto_pad"]?.string ?? "")
       else { continue }
       let pads = convolution.attributes["pads"]?.ints ?? [Int](repeating: 0, count: extra.count)
-      guard pads.count == extra.count else { continue }
-      convolution.attributes["pads"] = .ints(zip(pads, extra).map(+))
+      let sums = zip(pads, extra).map { $0.addingReportingOverflow($1) }
+      guard pads.count == extra.count,
+        sums.allSatisfy({ !$0.overflow && $0.partialValue <= Self.largestPad })
+      else { continue }
+      convolution.attributes["pads"] = .ints(sums.map(\.partialValue))
       convolution.inputs[0] = pad.input(0)
       patch.replace(convolution)
       patch.remove(pad.id)
@@ -40,8 +45,7 @@ struct PadFolding: Pass {
     }
     guard given.count == 2 * axes.count, given.allSatisfy({ $0 >= 0 }) else { return nil }
     var pads = [Int](repeating: 0, count: 2 * rank)
-    for (position, axis) in axes.enumerated()
-    where axes.indices.contains(position) && (0..<rank).contains(axis) {
+    for (position, axis) in axes.enumerated() where (0..<rank).contains(axis) {
       pads[axis] = given[position]
       pads[axis + rank] = given[position + axes.count]
     }

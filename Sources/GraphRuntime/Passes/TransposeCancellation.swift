@@ -26,7 +26,7 @@ struct TransposeCancellation: Pass {
     _ node: Node, _ index: GraphIndex, _ touched: inout Set<Node.ID>, _ patch: inout GraphPatch
   ) -> Bool {
     guard let second = permutation(of: node), let before = index.producer(of: node.input(0)),
-      let first = permutation(of: before), !touched.contains(before.id)
+      let first = permutation(of: before), first.count == second.count, !touched.contains(before.id)
     else { return false }
     var merged = node
     merged.inputs = [before.input(0)]
@@ -68,7 +68,10 @@ struct TransposeCancellation: Pass {
     return true
   }
 
+  /// The order of a Transpose that says it, every axis counted from the front; nil for other nodes.
   private func permutation(of node: Node) -> [Int]? {
-    node.op == "Transpose" ? node.attributes["perm"]?.ints : nil
+    guard node.op == "Transpose", let given = node.attributes["perm"]?.ints else { return nil }
+    let order = given.map { $0 < 0 ? $0 &+ given.count : $0 }
+    return order.sorted() == Array(given.indices) ? order : nil
   }
 }

@@ -25,6 +25,8 @@ struct BufferAssignment {
     var output: Int?
     /// Values that lie in it.
     var values: [Value.ID]
+    /// Those of them that a later node may read still, as far as was looked.
+    var live: [Value.ID]
   }
 
   private(set) var storage: [Value.ID: Storage] = [:]
@@ -62,7 +64,9 @@ struct BufferAssignment {
     let outputs = node.outputs.compactMap(\.self)
     switch sharing {
     case .view where outputs.count == 1:
-      if let source = node.input(0), let place = storage[source] {
+      if let source = node.input(0), let place = storage[source],
+        graph[source].type?.tensor?.byteCount == byteCounts[outputs[0]]
+      {
         adopt(outputs[0], at: place)
         views.insert(node.id)
         return
@@ -79,10 +83,9 @@ struct BufferAssignment {
       return
     case .splitsChannels:
       if let source = node.input(0), isOneImage(source),
-        case .buffer(let buffer, var offset)? = storage[source]
+        case .buffer(let buffer, var offset)? = storage[source], outputs.count == node.outputs.count
       {
-        for id in node.outputs {
-          guard let id else { return allocateAll(outputs, at: index) }
+        for id in outputs {
           adopt(id, at: .buffer(buffer, offset: offset))
           offset += byteCounts[id] ?? 0
         }
@@ -115,29 +118,32 @@ struct BufferAssignment {
         storage[value] = .buffer(target, offset: offset + start)
       }
       buffers[target].values += buffers[source].values
+      buffers[target].live += buffers[source].live
       buffers[target].first = min(buffers[target].first, buffers[source].first)
       buffers[target].last = max(buffers[target].last, buffers[source].last)
       buffers[source] = Buffer(
-        byteCount: 0, first: buffers[source].first, last: buffers[source].first, values: [])
+        byteCount: 0, first: buffers[source].first, last: buffers[source].first, values: [], live: [])
     }
   }
 
   private mutating func allocate(_ id: Value.ID, at index: Int) {
     storage[id] = .buffer(buffers.count, offset: 0)
     buffers.append(
-      Buffer(byteCount: byteCounts[id] ?? 0, first: index, last: lastUse[id] ?? index, values: [id]))
+      Buffer(
+        byteCount: byteCounts[id] ?? 0, first: index, last: lastUse[id] ?? index, values: [id], live: [id]))
   }
 
   private mutating func adopt(_ id: Value.ID, at place: Storage) {
     storage[id] = place
     guard case .buffer(let buffer, _) = place else { return }
     buffers[buffer].values.append(id)
+    buffers[buffer].live.append(id)
     buffers[buffer].last = max(buffers[buffer].last, lastUse[id] ?? 0)
   }
 
   /// The memory of the first candidate input that may be written over: of the output's size, and not read afterwards
   /// nor, under another name, by this node.
-  private func overwritable(_ candidates: [Int], of node: Node, at index: Int, by output: Value.ID)
+  private mutating func overwritable(_ candidates: [Int], of node: Node, at index: Int, by output: Value.ID)
     -> Storage?
   {
     for candidate in candidates {
@@ -148,10 +154,10 @@ struct BufferAssignment {
         let size = byteCounts[input], size == byteCounts[output]
       else { continue }
       let stretch = offset..<offset + size
-      let isFree = buffers[buffer].values.allSatisfy { other in
+      buffers[buffer].live.removeAll { lastUse[$0, default: 0] < index }
+      let isFree = buffers[buffer].live.allSatisfy { other in
         guard other != input, case .buffer(_, let start)? = storage[other] else { return true }
-        return lastUse[other, default: 0] < index
-          || !stretch.overlaps(start..<start + (byteCounts[other] ?? 0))
+        return !stretch.overlaps(start..<start + (byteCounts[other] ?? 0))
       }
       if isFree { return storage[input] }
     }
@@ -193,7 +199,7 @@ extension Graph {
 extension TensorType {
   /// The bytes that a tensor of this type takes; nil for strings, where the shape is not known, and on overflow.
   public var byteCount: Int? {
-    guard var shape = concreteShape else { return nil }
+    guard let shape = concreteShape else { return nil }
     switch layout {
     case .rowMajor: break
     case .channelBlocked16:
@@ -202,10 +208,6 @@ extension TensorType {
       var tensor = csn_tensor(blocked: shape)
       let count = csn_tensor_count(&tensor)
       return count > 0 ? count * MemoryLayout<Float>.stride : nil
-    case .packedConvolution:
-      guard shape.count == 4 else { return nil }
-      shape[0] = (shape[0] + 31) / 32 * 32
-      shape[1] = (shape[1] + 15) / 16 * 16
     }
     return shape.elementCount.flatMap(elementType.byteCount(of:))
   }

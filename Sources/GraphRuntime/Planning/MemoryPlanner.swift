@@ -25,6 +25,8 @@ struct MemoryPlan: Sendable {
 struct MemoryPlanner {
   /// A cache line, and the widest vector.
   static let alignment = 64
+  /// More requests than real graphs have: they are placed once, because trying orders takes the square of their number.
+  static let mostTried = 4096
   /// How much work the local search may do, in placements times buffers looked at.
   var searchBudget = 2_000_000
 
@@ -43,6 +45,10 @@ struct MemoryPlanner {
       return request
     }
     let bound = Self.lowerBound(of: rounded)
+    guard rounded.count <= Self.mostTried else {
+      let placement = Placement(inOrderOfUse: rounded)
+      return MemoryPlan(offsets: placement.offsets, arenaBytes: placement.height, lowerBound: bound)
+    }
     var best: Placement?
     var bestOrder: [Int] = []
     for order in Self.orders(for: rounded) {
@@ -133,6 +139,58 @@ private struct Placement {
       let position = byOffset.firstIndex { offsets[$0] > offset } ?? byOffset.count
       byOffset.insert(index, at: position)
     }
+  }
+}
+
+extension Placement {
+  /// Requests placed in the order of their first use, each in the tightest gap that those needed no longer leave.
+  init(inOrderOfUse requests: [MemoryRequest]) {
+    offsets = Array(repeating: 0, count: requests.count)
+    /// Free stretches below the height, by offset, no two side by side.
+    var gaps: [(offset: Int, byteCount: Int)] = []
+    var ending = requests.indices.sorted { requests[$0].last < requests[$1].last }[...]
+    for index in requests.indices.sorted(by: { requests[$0].first < requests[$1].first }) {
+      let request = requests[index]
+      while let next = ending.first, requests[next].last < request.first {
+        gaps.release(offsets[next], requests[next].byteCount)
+        ending.removeFirst()
+      }
+      let fitting = gaps.indices.filter { gaps[$0].byteCount >= request.byteCount }
+      if let gap = fitting.min(by: { gaps[$0].byteCount < gaps[$1].byteCount }) {
+        offsets[index] = gaps[gap].offset
+        gaps[gap].offset += request.byteCount
+        gaps[gap].byteCount -= request.byteCount
+        if gaps[gap].byteCount == 0 { gaps.remove(at: gap) }
+      } else {
+        // The last gap may reach the top: then it grows.
+        let isOpen = gaps.last.map { $0.offset + $0.byteCount == height } ?? false
+        offsets[index] = isOpen ? gaps.removeLast().offset : height
+        height = offsets[index] + request.byteCount
+      }
+    }
+  }
+}
+
+extension [(offset: Int, byteCount: Int)] {
+  /// Adds a stretch to the gaps, and joins it with those beside it.
+  fileprivate mutating func release(_ offset: Int, _ byteCount: Int) {
+    guard byteCount > 0 else { return }
+    var (low, high) = (startIndex, endIndex)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].offset < offset { low = middle + 1 } else { high = middle }
+    }
+    var stretch = (offset: offset, byteCount: byteCount)
+    var replaced = low..<low
+    if low > startIndex, self[low - 1].offset + self[low - 1].byteCount == offset {
+      stretch = (self[low - 1].offset, self[low - 1].byteCount + byteCount)
+      replaced = low - 1..<low
+    }
+    if low < endIndex, self[low].offset == offset + byteCount {
+      stretch.byteCount += self[low].byteCount
+      replaced = replaced.lowerBound..<low + 1
+    }
+    replaceSubrange(replaced, with: CollectionOfOne(stretch))
   }
 }
 

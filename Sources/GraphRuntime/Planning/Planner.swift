@@ -89,6 +89,7 @@ private struct Assembly {
       throw GraphError(.unsupportedOperator, "operator \(node.op) has no kernel")
     }
     if let blocked = op.blocked, graph.isBlocked(node) { prepare = blocked.kernel }
+    if node.outputs.allSatisfy({ $0.flatMap { graph[$0].type?.tensor?.isEmpty } ?? true }) { return }
     let inputs = try node.inputs.map { try $0.map { try operand($0) } }
     let outputs = try node.outputs.map { try $0.map { try operand($0) } }
     var builder = KernelBuilder(

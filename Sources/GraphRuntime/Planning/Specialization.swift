@@ -18,7 +18,8 @@ struct Specialization {
     self.graph.outputs = outputs
     prune()
     repeat {
-      let known = try self.graph.inferTypes(registry: registry, overriding: inputTypes)
+      let known = try self.graph.inferTypes(
+        registry: registry, overriding: inputTypes, trustingDeclarations: false)
       adopt(known.constants)
     } while try fold() && hasUnknownShapes
     prune()

@@ -3,16 +3,16 @@ extension TensorProto {
   public var elementType: ElementType? { ElementType(rawValue: dataType) }
 
   /// The number of elements.
-  /// - Throws: `ONNXError` where an extent is negative or the product overflows.
+  /// - Throws: `ONNXError` where an extent is negative or the product overflows; an extent of 0 does not excuse the others.
   public func elementCount() throws -> Int {
     var count = 1
     for extent in dims {
       guard extent >= 0 else { throw ONNXError(.tensor, "extent \(extent) in dims \(dims) is negative") }
-      let (product, overflow) = count.multipliedReportingOverflow(by: Int(extent))
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(Int(extent), 1))
       guard !overflow else { throw ONNXError(.tensor, "dims \(dims) have more elements than can be counted") }
       count = product
     }
-    return count
+    return dims.contains(0) ? 0 : count
   }
 
   /// Checks that type, dims and data agree.

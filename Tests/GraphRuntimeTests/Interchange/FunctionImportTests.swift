@@ -111,4 +111,41 @@ struct FunctionImportTests {
     }
     #expect(error?.category == .limitExceeded)
   }
+
+  /// Calls that go deeper than a stack may.
+  @Test func longChainsOfCallsAreRefused() throws {
+    func chain(_ count: Int) -> Model {
+      let functions = (0..<count).map { index in
+        function(
+          "F\(index)",
+          [index + 1 < count ? .op("F\(index + 1)", ["a"], ["r"], domain: "f") : .op("Relu", ["a"], ["r"])])
+      }
+      return model([.op("F0", ["x"], ["y"], domain: "f")], functions)
+    }
+    #expect(try Graph(importing: chain(100)).nodes.map(\.op) == ["Relu"])
+    let error = #expect(throws: GraphError.self) { try Graph(importing: chain(101)) }
+    #expect(error?.category == .limitExceeded)
+  }
+
+  /// Functions that call each other from inside a branch nest subgraphs deeper than the file does.
+  @Test func deepSubgraphsOfCallsAreRefused() throws {
+    func branch(_ node: NodeProto) -> GraphProto { GraphProto(name: "b", nodes: [node], outputs: [.unshaped("t")]) }
+    let functions = (0..<70).map { index in
+      let next: NodeProto =
+        index < 69 ? .op("F\(index + 1)", ["a", "c"], ["t"], domain: "f") : .op("Relu", ["a"], ["t"])
+      return function(
+        "F\(index)",
+        [
+          .op(
+            "If", ["c"], ["r"],
+            ["then_branch": .graph(branch(next)), "else_branch": .graph(branch(.op("Neg", ["a"], ["t"])))])
+        ], inputs: ["a", "c"])
+    }
+    let condition = ValueInfoProto(name: "c", type: .tensor(.bool, TensorShapeProto([])))
+    let model = Model.test(
+      nodes: [.op("F0", ["x", "c"], ["y"], domain: "f")], inputs: [x, condition], outputs: [.unshaped("y")],
+      functions: functions, domains: ["f": 1])
+    let error = #expect(throws: GraphError.self) { try Graph(importing: model) }
+    #expect(error?.category == .limitExceeded)
+  }
 }

@@ -1,9 +1,13 @@
+import ONNXParse
 import Testing
 
 @testable import GraphRuntime
 
 /// Data and shapes made to break kernels: each must give an error, never a trap or a read outside memory.
 @Suite struct HostileInputTests {
+  private static func floats(_ shape: Int..., value: Float = 1) -> Tensor {
+    Tensor([Float](repeating: value, count: shape.reduce(1, *)), shape: shape)
+  }
   private static let matrix = Tensor((0..<6).map { Float($0) }, shape: [2, 3])
   private static func integers(_ values: [Int64], _ shape: [Int]? = nil) -> Tensor {
     Tensor(values, shape: shape ?? [values.count])
@@ -75,11 +79,60 @@ import Testing
     Case(op: "Einsum", inputs: [matrix], attributes: ["equation": .string("ij->z")]),
     Case(op: "DFT", inputs: [Tensor([Float(1), 2], shape: [1, 2, 1]), Tensor(scalar: Int64.max)]),
     Case(op: "SplitToSequence", inputs: [matrix, integers([.max, .max])]),
+    Case(op: "Conv", inputs: [floats(1, 8, 100), floats(64, 8, 3), Tensor(scalar: Float(1))]),
+    Case(op: "Conv", inputs: [floats(1, 8, 100), floats(64, 8, 3), floats(1)]),
+    Case(op: "ConvTranspose", inputs: [floats(1, 8, 100), floats(8, 64, 3), Tensor(scalar: Float(1))]),
+    Case(op: "CumSum", inputs: [matrix, integers([])]),
+    Case(op: "Trilu", inputs: [matrix, integers([])]),
+    Case(op: "Pad", inputs: [matrix, integers([0, 0, 1, 1]), Tensor([Float](), shape: [0])]),
+    Case(op: "PRelu", inputs: [floats(1, 3), floats(2, 3)]),
+    Case(op: "LayerNormalization", inputs: [floats(1, 3), floats(2, 3)]),
+    Case(op: "Gemm", inputs: [floats(1, 3), floats(3, 2), floats(4, 2)]),
+    Case(
+      op: "MaxRoiPool", inputs: [floats(1, 1, 4, 4), Tensor([Float(0), 1e8, 0, 1e8, 0], shape: [1, 5])],
+      attributes: ["pooled_shape": .ints([1, 1]), "spatial_scale": .float(-1e30)]),
+    Case(
+      op: "RoiAlign",
+      inputs: [floats(1, 1, 4, 4), Tensor([Float(0), 0, 4, 4], shape: [1, 4]), integers([0])],
+      attributes: ["sampling_ratio": .int(1 << 14)]),
   ]
 
   @Test(arguments: cases) func giveAnError(test: Case) {
     #expect(throws: GraphError.self) {
       _ = try SingleNodeEvaluation(op: test.op, attributes: test.attributes).run(test.inputs)
+    }
+  }
+
+  /// Beside an extent of 0 the others may not be larger together than can be counted.
+  @Test func emptyShapesAreCountedToo() throws {
+    #expect([0, 1 << 62, 4].elementCount == nil)
+    #expect([1 << 62, 4, 0].elementCount == nil)
+    #expect([1 << 40, 0].elementCount == 0)
+    #expect([].elementCount == 1)
+    #expect(throws: GraphError.self) { try Tensor(.float32, shape: [0, 1 << 62, 4], bytes: ByteRegion([])) }
+  }
+
+  /// For a tensor without elements nothing is computed, however large its other extents.
+  @Test func hugeExtentsBesideZeroTakeNoTime() throws {
+    func empty(_ shape: Int...) throws -> Tensor { try Tensor(.float32, shape: shape, bytes: ByteRegion([])) }
+    for (op, inputs, attributes, shape): (OperatorName, [Tensor], [String: Attribute], [Int]) in [
+      ("Concat", [try empty(1 << 47, 0), try empty(1 << 47, 0)], ["axis": .int(1)], [1 << 47, 0]),
+      ("Transpose", [try empty(1 << 40, 0, 2)], ["perm": .ints([2, 0, 1])], [2, 1 << 40, 0]),
+      ("MatMul", [try empty(1 << 40, 0, 3), Self.floats(3, 4)], [:], [1 << 40, 0, 4]),
+      ("CumSum", [try empty(1 << 40, 0), Self.integers([0], [])], [:], [1 << 40, 0]),
+      ("Softmax", [try empty(1 << 40, 0)], [:], [1 << 40, 0]),
+    ] {
+      #expect(try SingleNodeEvaluation(op: op, attributes: attributes).run(inputs).shape == shape)
+      var graph = Graph()
+      let values = inputs.enumerated().map { index, tensor in
+        tensor.count == 0
+          ? graph.addInput("x\(index)", .tensor(tensor.type)) : graph.addInitializer("x\(index)", tensor)
+      }
+      let y = graph.addValue("y")
+      graph.addNode(op, inputs: values, outputs: [y], attributes: attributes)
+      graph.addOutput(y)
+      let given = inputs.enumerated().filter { $1.count == 0 }.map { ("x\($0)", $1) }
+      #expect(try Session(graph).run(Dictionary(uniqueKeysWithValues: given))["y"]?.shape == shape)
     }
   }
 

@@ -119,6 +119,16 @@ struct FoldingPassTests {
     #expect(try expectSameResults(PadFolding(), on: before).census == ["Pad": 1, "Conv": 1])
   }
 
+  @Test(arguments: [Int64.max, 1 << 40]) func leavesPaddingBeyondMeasure(pad: Int64) throws {
+    var before = Graph()
+    let x = before.addInput("x", .tensor(TensorType(.float32, [1, 2, .symbol("H"), 5])))
+    let pads = before.addInitializer("pads", Tensor([0, 0, pad, 0, 0, 0, 0, 0] as [Int64], shape: [8]))
+    before.addOutput(
+      before.add(
+        "Conv", before.add("Pad", x, pads), before.noise(3, 2, 3, 3), attributes: ["pads": .ints([1, 1, 1, 1])]))
+    #expect(try PadFolding().patch(for: before).isEmpty)
+  }
+
   @Test func leavesPaddingOfChannels() throws {
     let before = graph([1, 2, 5, 5]) { g, x in
       let pads = g.addInitializer("pads", Tensor([0, 1, 0, 0, 0, 0, 0, 0] as [Int64], shape: [8]))

@@ -96,8 +96,9 @@ enum BlockedConvolution {
         packed.assumingMemoryBound(to: Float.self))
     }
     if w.constant != nil {
-      // What is packed depends on the groups: weights of one shape may be read in several numbers of them.
-      let form = "conv-\(String(cString: csn_conv_algorithm_name(plan.algorithm)))"
+      // The packing of one weight depends on the groups that it is read in.
+      let groups = plan.conv.groups > 1 ? "-g\(plan.conv.groups)" : ""
+      let form = "conv-\(String(cString: csn_conv_algorithm_name(plan.algorithm)))\(groups)"
       return try builder.addDerivedConstant(from: 1, form: form, byteCount: byteCount, make: pack)
     }
     let packed = builder.addScratch(byteCount: byteCount)

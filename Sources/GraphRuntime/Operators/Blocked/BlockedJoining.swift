@@ -5,10 +5,7 @@ import CKernels
 enum BlockedJoining {
   static let concatenation = BlockedImplementation(
     form: { query in
-      guard try query.node.int("axis") == 1 || query.node.int("axis") == -3,
-        query.isImage(query.outputs.first ?? nil),
-        query.inputs.allSatisfy(query.isImage),
-        query.inputs.dropLast().allSatisfy({ $0?.concreteShape.map { $0[1] % 16 == 0 } ?? false })
+      guard joinsBlocks(query, axis: try query.node.int("axis"), whole: query.outputs.first ?? nil, parts: query.inputs)
       else { return nil }
       return BlockedForm(inputs: Set(query.inputs.indices), sharing: .joinsChannels)
     },
@@ -31,13 +28,12 @@ enum BlockedJoining {
         }
       }
     })
+
   /// Split by whole channel blocks. The plan lets the outputs lie where the input has them; the kernel copies the rest.
   static let split = BlockedImplementation(
     form: { query in
-      guard [1, -3].contains(try query.node.int("axis", default: 0)), query.isImage(query.input(0)),
-        query.outputs.allSatisfy(query.isImage),
-        query.outputs.dropLast().allSatisfy({ $0?.concreteShape.map { $0[1] % 16 == 0 } ?? false })
-      else { return nil }
+      let axis = try query.node.int("axis", default: 0)
+      guard joinsBlocks(query, axis: axis, whole: query.input(0), parts: query.outputs) else { return nil }
       return BlockedForm(inputs: [0], outputs: Set(query.outputs.indices), sharing: .splitsChannels)
     },
     kernel: { builder in
@@ -58,4 +54,12 @@ enum BlockedJoining {
         }
       }
     })
+
+  /// Whether images are joined along their channels, and all but the last have whole blocks of them.
+  private static func joinsBlocks(
+    _ query: BlockedQuery, axis: Int, whole: TensorType?, parts: [TensorType?]
+  ) -> Bool {
+    [1, -3].contains(axis) && query.isImage(whole) && parts.allSatisfy(query.isImage)
+      && parts.dropLast().allSatisfy { $0?.concreteShape.map { $0[1] % 16 == 0 } ?? false }
+  }
 }
