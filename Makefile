@@ -35,7 +35,7 @@ sanitize: packages ## Run the tests under the address and undefined-behaviour sa
 	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp swift test --sanitize=address --sanitize=undefined --scratch-path .build-asan
 	swift test --sanitize=thread --scratch-path .build-tsan
 
-bench: build .venv ## Measure kernels and models, rivals in the same run.
+bench: build ## Measure kernels and models, rivals in the same run.
 	@scripts/bench.sh $(RELEASE)
 
 lint: ## Check the formatting.
@@ -44,7 +44,7 @@ lint: ## Check the formatting.
 format: ## Format the Swift sources.
 	@git ls-files '*.swift' | xargs swift-format format -i --parallel --configuration .swift-format
 
-docs: ## Check that the public documentation builds.
+docs: packages ## Check that the public documentation builds.
 	@scripts/docs.sh
 
 install: build ## Install csn-convert and csn-run under PREFIX.
