@@ -44,7 +44,7 @@ lint: ## Check the formatting.
 format: ## Format the Swift sources.
 	@git ls-files '*.swift' | xargs swift-format format -i --parallel --configuration .swift-format
 
-docs: ## Check that the public documentation builds.
+docs: packages ## Check that the public documentation builds.
 	@scripts/docs.sh
 
 install: build ## Install csn-convert and csn-run under PREFIX.

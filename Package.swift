@@ -67,11 +67,18 @@ let package = Package(
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
     .testTarget(
       name: "ImageFilesTests", dependencies: ["ImageFiles", "TestSupport"], exclude: ["decode_png.py"]),
-    .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "SampleScenes", "TestSupport"]),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
+      name: "CSNGraphsTests",
+      dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "SampleScenes", "TestSupport"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
       exclude: ["Snapshots"]),
     .testTarget(name: "ConformanceTests", dependencies: ["GraphRuntime", "TensorFiles", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+for target in package.targets where ![.system, .plugin].contains(target.type) {
+  target.swiftSettings = [.treatAllWarnings(as: .error)]
+}

@@ -4,6 +4,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 graphs=.build/symbol-graphs
+command -v docc >/dev/null || echo "docs: docc is not here; only the symbol graphs are built" >&2
 rm -rf "$graphs" && mkdir -p "$graphs"
 for library in ONNXParse GraphRuntime CSNGraphs; do
   swift build --target "$library" -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc "$graphs"

@@ -60,6 +60,13 @@ static void check_size(cpng_reader *reader, const cpng_limits *limits) {
   uint64_t row = (uint64_t)png_get_rowbytes(reader->png, reader->info);
   uint64_t bytes = row * reader->format.height;
   if (bytes > limits->max_pixel_bytes) png_error(reader->png, "the picture is larger than the limit");
+  uint64_t pixels = (uint64_t)reader->format.width * reader->format.height;
+  if (pixels > limits->max_pixels) {
+    char text[CPNG_MESSAGE_LENGTH];
+    snprintf(text, sizeof text, "the picture has %llu pixels, more than the limit of %llu",
+             (unsigned long long)pixels, (unsigned long long)limits->max_pixels);
+    png_error(reader->png, text);
+  }
 }
 
 // A deflate stream grows at most 1032-fold: a header that promises more than the file can hold is refused before

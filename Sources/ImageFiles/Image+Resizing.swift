@@ -4,71 +4,62 @@ extension Image {
   /// The arithmetic is Pillow's `BILINEAR` (weights in 22-bit fixed point, rows first, rounded to whole levels
   /// between the two passes), because that is what classifiers were trained and measured behind.
   public func resized(width: Int, height: Int) -> Image {
-    precondition(width > 0 && height > 0)
+    resized(width: width, height: height, columns: 0..<width, rows: 0..<height)
+  }
+
+  /// The middle of the picture with its shorter side brought to `side`, in its proportions. Only that middle is
+  /// computed: the longer side of a strip may come to any length.
+  /// - Precondition: width and height are from 1 to `side`.
+  public func resized(shorterSide side: Int, croppedTo width: Int, by height: Int) -> Image {
+    precondition((1...side).contains(width) && (1...side).contains(height))
+    let scale = Double(side) / Double(min(self.width, self.height))
+    func scaled(_ extent: Int) -> Int {
+      max(side, Int((Double(extent) * scale).rounded(.toNearestOrEven)))
+    }
+    let whole = (width: scaled(self.width), height: scaled(self.height))
+    let left = (whole.width - width) / 2
+    let top = (whole.height - height) / 2
+    return resized(
+      width: whole.width, height: whole.height, columns: left..<left + width, rows: top..<top + height)
+  }
+
+  /// A cut of the picture at another size.
+  private func resized(width: Int, height: Int, columns: Range<Int>, rows: Range<Int>) -> Image {
+    precondition(!columns.isEmpty && !rows.isEmpty)
+    let horizontal = ResamplingWeights(from: self.width, to: width, places: columns)
+    let vertical = ResamplingWeights(from: self.height, to: height, places: rows)
     let channels = colorModel.rawValue
+    // Rows come first, and only those that the columns' pass reads.
+    let read = vertical.reach
     func resize<Sample: FixedWidthInteger & UnsignedInteger>(_ samples: [Sample]) -> [Sample] {
-      var samples = samples
-      if width != self.width {
-        samples = ResamplingWeights(from: self.width, to: width)
-          .apply(to: samples, outer: self.height, inner: channels)
-      }
-      if height != self.height {
-        samples = ResamplingWeights(from: self.height, to: height)
-          .apply(to: samples, outer: 1, inner: width * channels)
-      }
-      return samples
+      let rowLength = self.width * channels
+      let wide = horizontal.apply(
+        to: samples[read.lowerBound * rowLength..<read.upperBound * rowLength], from: 0, outer: read.count,
+        inner: channels)
+      return vertical.apply(to: wide[...], from: read.lowerBound, outer: 1, inner: columns.count * channels)
     }
     let resized: Samples =
       switch samples {
       case .eight(let samples): .eight(resize(samples))
       case .sixteen(let samples): .sixteen(resize(samples))
       }
-    return Image(width: width, height: height, colorModel: colorModel, samples: resized, metadata: metadata)
-  }
-
-  /// The picture with its shorter side brought to `side`, in its proportions.
-  public func resized(shorterSide side: Int) -> Image {
-    let scale = Double(side) / Double(min(width, height))
-    func scaled(_ extent: Int) -> Int {
-      max(side, Int((Double(extent) * scale).rounded(.toNearestOrEven)))
-    }
-    return resized(width: scaled(width), height: scaled(height))
-  }
-
-  /// The middle of the picture.
-  /// - Precondition: it is no larger than the picture.
-  public func centerCropped(width: Int, height: Int) -> Image {
-    precondition((1...self.width).contains(width) && (1...self.height).contains(height))
-    let channels = colorModel.rawValue
-    let left = (self.width - width) / 2
-    let top = (self.height - height) / 2
-    func crop<Sample>(_ samples: [Sample]) -> [Sample] {
-      (top..<top + height).flatMap { row in
-        let start = (row * self.width + left) * channels
-        return samples[start..<start + width * channels]
-      }
-    }
-    let cropped: Samples =
-      switch samples {
-      case .eight(let samples): .eight(crop(samples))
-      case .sixteen(let samples): .sixteen(crop(samples))
-      }
-    return Image(width: width, height: height, colorModel: colorModel, samples: cropped, metadata: metadata)
+    return Image(
+      width: columns.count, height: rows.count, colorModel: colorModel, samples: resized, metadata: metadata)
   }
 }
 
-/// For each place along the new axis, which places of the old one it reads, and with which weights.
+/// For each of some places along the new axis, which places of the old one it reads, and with which weights.
 private struct ResamplingWeights {
   private static let fractionBits = 22
 
-  private let oldCount: Int
+  /// The places of the old axis that are read at all.
+  let reach: Range<Int>
   private var spans: [(first: Int, weights: [Int])] = []
 
-  init(from oldCount: Int, to newCount: Int) {
-    self.oldCount = oldCount
+  init(from oldCount: Int, to newCount: Int, places: Range<Int>) {
     let scale = Double(oldCount) / Double(newCount)
     let support = max(scale, 1)
-    for place in 0..<newCount {
+    for place in places {
       let center = (Double(place) + 0.5) * scale
       let first = max(0, Int(center - support + 0.5))
       let last = min(oldCount, Int(center + support + 0.5))
@@ -81,18 +72,20 @@ private struct ResamplingWeights {
       }
       spans.append((first, weights))
     }
+    reach = spans[0].first..<spans[spans.count - 1].first + spans[spans.count - 1].weights.count
   }
 
-  /// Resamples the middle axis of `samples`, [outer, oldCount, inner].
+  /// Resamples the middle axis of `samples`, [outer, places of the old axis from `origin` on, inner].
   func apply<Sample: FixedWidthInteger & UnsignedInteger>(
-    to samples: [Sample], outer: Int, inner: Int
+    to samples: ArraySlice<Sample>, from origin: Int, outer: Int, inner: Int
   ) -> [Sample] {
+    let oldCount = samples.count / (outer * inner)
     let half = 1 << (Self.fractionBits - 1)
     return [Sample](unsafeUninitializedCapacity: outer * spans.count * inner) { result, initialized in
       samples.withUnsafeBufferPointer { samples in
         for block in 0..<outer {
           for (place, span) in spans.enumerated() {
-            let source = (block * oldCount + span.first) * inner
+            let source = (block * oldCount + span.first - origin) * inner
             let target = (block * spans.count + place) * inner
             for lane in 0..<inner {
               var sum = half

@@ -103,12 +103,11 @@ extension Image {
 
     public init() {}
 
-    /// What of this holds for a picture of another colour model: a profile is for RGB or for grey, and gamma and
-    /// primaries go with it.
+    /// What of this holds for a picture of another colour model: a profile is for RGB or for grey, as its header says.
     public func applicable(to colorModel: ColorModel) -> Metadata {
       var result = self
-      if let iccProfile, iccProfile.count >= 20 {
-        let space = String(decoding: iccProfile[16..<20], as: UTF8.self)
+      if let iccProfile {
+        let space = String(decoding: iccProfile.dropFirst(16).prefix(4), as: UTF8.self)
         if space != (colorModel.isColor ? "RGB " : "GRAY") { result.iccProfile = nil }
       }
       return result

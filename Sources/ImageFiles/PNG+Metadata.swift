@@ -31,8 +31,7 @@ extension Image.Metadata {
     // One block holds all texts, each behind its keyword, so that a single pointer keeps them alive.
     var block: [CChar] = []
     var places: [(keyword: Int, value: Int, length: Int)] = []
-    // Keywords are Latin-1 in the file; those beyond ASCII are not worth a conversion.
-    for text in texts where text.keyword.utf8.allSatisfy({ $0 < 0x80 }) {
+    for text in texts where text.hasWritableKeyword {
       let value = text.value.utf8CString
       places.append((block.count, block.count + text.keyword.utf8CString.count, value.count - 1))
       block += text.keyword.utf8CString
@@ -76,6 +75,15 @@ extension Image.Metadata {
       metadata.resolution_y = resolution.y
       metadata.resolution_unit = resolution.isPerMetre ? 1 : 0
     }
+  }
+}
+
+extension Image.Metadata.Text {
+  /// Whether the standard allows the keyword: readers take more than writers may write. Keywords are Latin-1 in the
+  /// file; those beyond ASCII are not worth a conversion.
+  fileprivate var hasWritableKeyword: Bool {
+    (1...79).contains(keyword.utf8.count) && keyword.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+      && !keyword.hasPrefix(" ") && !keyword.hasSuffix(" ") && !keyword.contains("  ")
   }
 }
 

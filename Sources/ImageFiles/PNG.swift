@@ -9,6 +9,8 @@ public enum PNG {
     public var height = 1 << 20
     /// Bytes of decoded pixels.
     public var pixelBytes = 2 << 30
+    /// Pixels, whatever they are made of.
+    public var pixels = Int.max
     /// Bytes of one decompressed profile or text.
     public var metadataBytes = 16 << 20
 
@@ -43,9 +45,12 @@ public enum PNG {
 
   /// Writes a file, which takes its name only when it is whole.
   public static func write(_ image: Image, to path: String) throws {
-    try AtomicFile.write(to: path) { file in
-      try encode(image, name: path) { try file.write($0) }
-    }
+    try AtomicFile.write([part(image, path)])
+  }
+
+  /// The file that `write` writes, to be written with others.
+  public static func part(_ image: Image, _ path: String) -> AtomicFile.Part {
+    AtomicFile.Part(path) { file in try encode(image, name: path) { try file.write($0) } }
   }
 
   /// The bytes of the file that `write` writes.
@@ -61,18 +66,16 @@ public enum PNG {
 extension PNG {
   private typealias Message = UnsafeMutablePointer<CChar>
 
-  private static func orThrow<Result>(_ name: String, _ call: (Message) -> Result?) throws -> Result {
+  private static func orThrow<Result>(
+    _ name: String, _ failure: String = "bad PNG", _ call: (Message) -> Result?
+  ) throws -> Result {
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CPNG_MESSAGE_LENGTH)) { buffer in
       buffer.initialize(repeating: 0)
       guard let result = call(buffer.baseAddress!) else {
-        throw FileError(name, "bad PNG: \(String(cString: buffer.baseAddress!))")
+        throw FileError(name, "\(failure): \(String(cString: buffer.baseAddress!))")
       }
       return result
     }
-  }
-
-  private static func check(_ name: String, _ call: (Message) -> Bool) throws {
-    let _: Void = try orThrow(name) { call($0) ? () : nil }
   }
 
   private static func readSamples(
@@ -83,7 +86,7 @@ extension PNG {
       try [Sample](unsafeUninitializedCapacity: count) { buffer, initialized in
         // A file that ends early must not show what was in memory before.
         UnsafeMutableRawBufferPointer(buffer).initializeMemory(as: UInt8.self, repeating: 0)
-        try check(name) { cpng_read_pixels(reader, buffer.baseAddress, $0) }
+        let _: Void = try orThrow(name) { cpng_read_pixels(reader, buffer.baseAddress, $0) ? () : nil }
         initialized = count
       }
     }
@@ -119,8 +122,8 @@ extension PNG {
         try metadata.withUnsafeMetadata { metadata in
           try withUnsafeMutablePointer(to: &sink) { sink in
             do {
-              try check(name) {
-                cpng_write(&format, pixels.baseAddress, &metadata, 6, callback, sink, $0)
+              let _: Void = try orThrow(name, "cannot encode") { message in
+                cpng_write(&format, pixels.baseAddress, &metadata, 6, callback, sink, message) ? () : nil
               }
             } catch { throw sink.pointee.error ?? error }
           }
@@ -134,7 +137,7 @@ extension cpng_limits {
   fileprivate init(_ limits: PNG.Limits) {
     self.init(
       max_width: UInt32(clamping: limits.width), max_height: UInt32(clamping: limits.height),
-      max_pixel_bytes: UInt64(clamping: limits.pixelBytes),
+      max_pixel_bytes: UInt64(clamping: limits.pixelBytes), max_pixels: UInt64(clamping: limits.pixels),
       max_metadata_bytes: UInt64(clamping: limits.metadataBytes))
   }
 }

@@ -26,7 +26,6 @@ public enum NPY {
     }
     var data = bytes[header.length..<bytes.count]
     if header.dtype.isBigEndian { data = data.byteSwapped(width: header.dtype.wordBytes) }
-    if header.dtype.elementType == .bool { data = data.normalizedBooleans }
     if header.isFortranOrder {
       data = data.transposedFromFortran(header.shape, elementBytes: header.dtype.elementBytes)
     }
@@ -104,16 +103,6 @@ extension ByteRegion {
         for start in stride(from: 0, to: count, by: width) {
           for offset in 0..<width { target[start + offset] = source[start + width - 1 - offset] }
         }
-      }
-    }
-  }
-
-  /// The bytes with everything but 0 made 1, as Swift's `Bool` demands.
-  fileprivate var normalizedBooleans: ByteRegion {
-    withUnsafeBytes { source in
-      if source.allSatisfy({ $0 <= 1 }) { return self }
-      return ByteRegion(count: count) { target in
-        for index in 0..<count { target[index] = source[index] == 0 ? 0 : 1 }
       }
     }
   }

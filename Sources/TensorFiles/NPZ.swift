@@ -19,8 +19,8 @@ public enum NPZ {
     let archive = try ZipReader(bytes, name: name)
     var tensors = NamedTensors()
     var budget = limit
-    for entry in archive.entries {
-      let content = try archive.content(of: entry, limit: budget)
+    for (index, entry) in archive.entries.enumerated() {
+      let content = try archive.content(at: index, limit: budget)
       if entry.method != 0 { budget -= content.count }
       let key = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
       let tensor = try NPY.decode(content, name: "\(name): '\(key)'")
@@ -32,12 +32,18 @@ public enum NPZ {
   /// Writes a file, uncompressed, which takes its name only when it is whole.
   /// - Throws: `FileError` where an element type has no counterpart in NumPy.
   public static func write(_ tensors: NamedTensors, to path: String) throws {
-    let parts = try tensors.map { name, tensor in
+    try AtomicFile.write([part(tensors, path)])
+  }
+
+  /// The file that `write` writes, to be written with others.
+  /// - Throws: `FileError` where an element type has no counterpart in NumPy.
+  public static func part(_ tensors: NamedTensors, _ path: String) throws -> AtomicFile.Part {
+    let arrays = try tensors.map { name, tensor in
       (name: name, encoded: try NPY.encoded(tensor, name: "\(path): '\(name)'"))
     }
-    try AtomicFile.write(to: path) { file in
+    return AtomicFile.Part(path) { file in
       var archive = ZipWriter()
-      for (name, encoded) in parts {
+      for (name, encoded) in arrays {
         guard name.utf8.count < 0xFF00 else { throw FileError(path, "a name is too long") }
         try encoded.header.withUnsafeBytes { header in
           try encoded.data.withUnsafeBytes { data in

@@ -10,23 +10,33 @@ struct ZipReader {
     let compressedSize: Int
     let size: Int
     let headerOffset: Int
+    /// Whether checksum and sizes follow the content, and its header lacks them.
+    let isStreamed: Bool
   }
 
   let entries: [Entry]
+  /// Where each entry's content lies.
+  private let places: [Range<Int>]
   private let bytes: ByteRegion
   private let name: String
 
-  /// Reads the archive's directory.
+  /// Reads the archive's directory, and holds it against the headers of the entries.
+  /// - Throws: `FileError` where they contradict each other, or one entry lies over another.
   init(_ bytes: ByteRegion, name: String) throws {
     self.bytes = bytes
     self.name = name
-    entries = try bytes.withUnsafeBytes { try ZipDirectory($0, name: name).entries() }
+    (entries, places) = try bytes.withUnsafeBytes { bytes in
+      let directory = try ZipDirectory(bytes, name: name)
+      let entries = try directory.entries()
+      return (entries, try directory.places(of: entries))
+    }
   }
 
-  /// The content of an entry: a stretch of the archive where it is stored, else memory of its own.
+  /// The content of the entry at `index`: a stretch of the archive where it is stored, else memory of its own.
   /// - Throws: `FileError` where the archive is damaged, or the content would take more than `limit` bytes.
-  func content(of entry: Entry, limit: Int) throws -> ByteRegion {
-    let data = try compressedData(of: entry)
+  func content(at index: Int, limit: Int) throws -> ByteRegion {
+    let entry = entries[index]
+    let data = bytes[places[index]]
     let content: ByteRegion
     switch entry.method {
     case 0:
@@ -38,22 +48,6 @@ struct ZipReader {
     let crc = content.withUnsafeBytes { cpng_crc32(0, $0.bindMemory(to: UInt8.self).baseAddress, $0.count) }
     guard crc == entry.crc else { throw damaged(entry, "is damaged: its checksum does not match") }
     return content
-  }
-
-  private func compressedData(of entry: Entry) throws -> ByteRegion {
-    try bytes.withUnsafeBytes { bytes in
-      let start = entry.headerOffset
-      guard start <= bytes.count - 30, bytes.littleEndian(UInt32.self, at: start) == 0x0403_4B50 else {
-        throw damaged(entry, "has no header where the directory says")
-      }
-      let nameLength = Int(bytes.littleEndian(UInt16.self, at: start + 26))
-      let extraLength = Int(bytes.littleEndian(UInt16.self, at: start + 28))
-      let data = start + 30 + nameLength + extraLength
-      guard data <= bytes.count, entry.compressedSize <= bytes.count - data else {
-        throw damaged(entry, "reaches beyond the end of the file")
-      }
-      return self.bytes[data..<data + entry.compressedSize]
-    }
   }
 
   private func inflate(_ data: ByteRegion, of entry: Entry, limit: Int) throws -> ByteRegion {
@@ -84,8 +78,12 @@ struct ZipReader {
     }
   }
 
-  private func damaged(_ entry: Entry, _ message: String) -> FileError {
-    FileError(name, "'\(entry.name)' \(message)")
+  private func damaged(_ entry: Entry, _ message: String) -> FileError { entry.damaged(message, in: name) }
+}
+
+extension ZipReader.Entry {
+  fileprivate func damaged(_ message: String, in archive: String) -> FileError {
+    FileError(archive, "'\(name)' \(message)")
   }
 }
 
@@ -93,14 +91,18 @@ struct ZipReader {
 private struct ZipDirectory {
   private let bytes: UnsafeRawBufferPointer
   private let name: String
+  /// How many entries there are, where the first one's record is, and where the records end.
+  private let count: Int
+  private let offset: Int
+  private let end: Int
 
-  init(_ bytes: UnsafeRawBufferPointer, name: String) {
+  init(_ bytes: UnsafeRawBufferPointer, name: String) throws {
     self.bytes = bytes
     self.name = name
+    (count, offset, end) = try Self.place(in: bytes, name)
   }
 
   func entries() throws -> [ZipReader.Entry] {
-    let (count, offset, end) = try place()
     var entries: [ZipReader.Entry] = []
     var position = offset
     for _ in 0..<count {
@@ -111,9 +113,46 @@ private struct ZipDirectory {
     return entries
   }
 
-  /// How many entries there are, where the first one is, and where the directory ends.
-  private func place() throws -> (count: Int, offset: Int, end: Int) {
-    let end = try endRecord()
+  /// Where the entries' contents lie, in the same order: each behind its header, none over another, all before the
+  /// directory. What lies in two entries would be read twice, and twenty thousand times in twenty thousand.
+  func places(of entries: [ZipReader.Entry]) throws -> [Range<Int>] {
+    let places = try entries.map(contentPlace)
+    var free = 0
+    for (entry, place) in zip(entries, places).sorted(by: { $0.0.headerOffset < $1.0.headerOffset }) {
+      guard entry.headerOffset >= free else { throw entry.damaged("lies over another entry", in: name) }
+      free = place.upperBound
+    }
+    return places
+  }
+
+  /// Where an entry's content lies: behind its header, which must say what the directory says.
+  private func contentPlace(of entry: ZipReader.Entry) throws -> Range<Int> {
+    let start = entry.headerOffset
+    guard start <= offset - 30, bytes.littleEndian(UInt32.self, at: start) == 0x0403_4B50 else {
+      throw entry.damaged("has no header where the directory says", in: name)
+    }
+    let nameLength = Int(bytes.littleEndian(UInt16.self, at: start + 26))
+    let extraLength = Int(bytes.littleEndian(UInt16.self, at: start + 28))
+    let content = start + 30 + nameLength + extraLength
+    guard content <= offset, entry.compressedSize <= offset - content else {
+      throw entry.damaged("reaches beyond the end of the file's entries", in: name)
+    }
+    // Sizes that are all ones stand in an extra field, and those of a stream behind the content.
+    let agrees = [(14, Int(entry.crc)), (18, entry.compressedSize), (22, entry.size)].allSatisfy {
+      let stated = bytes.littleEndian(UInt32.self, at: start + $0)
+      return entry.isStreamed || Int(stated) == $1 || $0 > 14 && stated == 0xFFFF_FFFF
+    }
+    let title = String(decoding: bytes[start + 30..<start + 30 + nameLength], as: UTF8.self)
+    guard agrees, title == entry.name, bytes.littleEndian(UInt16.self, at: start + 8) == entry.method else {
+      throw entry.damaged("has a header that contradicts the directory", in: name)
+    }
+    return content..<content + entry.compressedSize
+  }
+
+  private static func place(in bytes: UnsafeRawBufferPointer, _ name: String) throws
+    -> (count: Int, offset: Int, end: Int)
+  {
+    let end = try endRecord(in: bytes, name)
     var count = Int(bytes.littleEndian(UInt16.self, at: end + 10))
     var size = Int(bytes.littleEndian(UInt32.self, at: end + 12))
     var offset = Int(bytes.littleEndian(UInt32.self, at: end + 16))
@@ -133,7 +172,7 @@ private struct ZipDirectory {
   }
 
   /// Where the record that ends the archive stands: before a comment of at most 65535 bytes.
-  private func endRecord() throws -> Int {
+  private static func endRecord(in bytes: UnsafeRawBufferPointer, _ name: String) throws -> Int {
     var position = bytes.count - 22
     while position >= max(0, bytes.count - 22 - 65535) {
       if bytes.littleEndian(UInt32.self, at: position) == 0x0605_4B50,
@@ -156,7 +195,8 @@ private struct ZipDirectory {
     let next = position + 46 + nameLength + extraLength + commentLength
     guard next <= end else { throw FileError(name, "the ZIP archive's directory is damaged") }
     let entryName = String(decoding: bytes[position + 46..<position + 46 + nameLength], as: UTF8.self)
-    guard bytes.littleEndian(UInt16.self, at: position + 8) & 1 == 0 else {
+    let flags = bytes.littleEndian(UInt16.self, at: position + 8)
+    guard flags & 1 == 0 else {
       throw FileError(name, "'\(entryName)' is encrypted")
     }
     var fields = [24, 20, 42].map { UInt64(bytes.littleEndian(UInt32.self, at: position + $0)) }
@@ -165,7 +205,7 @@ private struct ZipDirectory {
     let entry = ZipReader.Entry(
       name: entryName, method: bytes.littleEndian(UInt16.self, at: position + 10),
       crc: bytes.littleEndian(UInt32.self, at: position + 16), compressedSize: Int(clamping: fields[1]),
-      size: Int(clamping: fields[0]), headerOffset: Int(clamping: fields[2]))
+      size: Int(clamping: fields[0]), headerOffset: Int(clamping: fields[2]), isStreamed: flags & 8 != 0)
     return (entry, next)
   }
 

@@ -24,10 +24,11 @@ struct CSNConvert: ParsableCommand {
       its filters are made by formula. What is not trained (--head) is derived from the pretrained weights. What \
       was found, judged, derived and loaded is told on standard error.
 
-      --head takes these names: fcI.weight [out,in], fcI.bias, bnI.weight, bnI.bias, bnI.running_mean, \
-      bnI.running_var (I = 1...K); output.weight [classes,feature], output.bias; similarity.fc.*, similarity.bn.*, \
-      similarity.output.*; fm.v1.weight, fm.v2.weight, fm.v3.weight [64,64,k,k] with .bias; decoder.weight, \
-      reconstruction.weight with .bias.
+      --head takes these names: fcI.weight [out,in], fcI.bias [out], bnI.weight, bnI.bias, bnI.running_mean, \
+      bnI.running_var [out] (I = 1...K); output.weight [classes,feature], output.bias [classes]; similarity.fc.weight \
+      [256,feature], similarity.fc.bias [256], similarity.bn.weight, .bias, .running_mean, .running_var [256], \
+      similarity.output.weight [1,256], similarity.output.bias [1]; fm.v1.weight, fm.v2.weight, fm.v3.weight \
+      [64,64,k,k] with .bias [64]; decoder.weight [1,64 or 128,7,7], reconstruction.weight [1,64,7,7] with .bias [1].
 
       EXAMPLES
         csn-convert resnet50.onnx

@@ -94,14 +94,13 @@ struct CSNRun: ParsableCommand {
   }
 
   func run() throws {
-    let settings = try execution.settings()
+    let settings = execution.settings
     switch try task() {
     case .pictures:
       try PictureRun(
         model: model, images: images, settings: settings, output: pictures.output,
-        rule: pictures.rule ?? .auto,
-        color: pictures.color ?? .auto, preprocessing: pictures.preprocess,
-        rounding: pictures.rounding ?? .nearest, classes: pictures.classes, top: pictures.top ?? 5,
+        rule: pictures.rule, color: pictures.color, preprocessing: pictures.preprocess,
+        rounding: pictures.rounding, classes: pictures.classes, top: pictures.top,
         report: pictures.report, isJSON: json
       ).run()
     case .tensors:
@@ -113,7 +112,7 @@ struct CSNRun: ParsableCommand {
     case .testData:
       try TestDataRun(
         model: model, folder: tensors.testData ?? "",
-        comparison: ValueComparison(rtol: tensors.rtol ?? 1e-3, atol: tensors.atol ?? 1e-7),
+        comparison: ValueComparison(rtol: tensors.rtol, atol: tensors.atol ?? 1e-7),
         settings: settings,
         isJSON: json
       ).run()

@@ -79,7 +79,7 @@ struct TensorOptions: ParsableArguments {
     completion: .directory)
   var testData: String?
 
-  @Option(help: "Relative tolerance of --test-data. (default: 1e-3)")
+  @Option(help: "Relative tolerance of --test-data. (default: 1e-3; of bfloat16 1.6e-2)")
   var rtol: Double?
 
   @Option(help: "Absolute tolerance of --test-data. (default: 1e-7)")
@@ -110,7 +110,8 @@ struct MeasuringOptions: ParsableArguments {
   var batch: Int?
 
   func validate() throws {
-    if let runs, !(1...1_000_000).contains(runs) { throw ValidationError("--runs must be at least 1.") }
+    if let runs, runs < 1 { throw ValidationError("--runs must be at least 1.") }
+    if let runs, runs > 1_000_000 { throw ValidationError("--runs must be at most 1000000.") }
     if let warmup, warmup < 0 { throw ValidationError("--warmup must not be negative.") }
     if let batch, batch < 1 { throw ValidationError("--batch must be at least 1.") }
   }
@@ -129,15 +130,20 @@ struct ExecutionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The most memory a run may take, as in 800MB or 2GiB. (default: what is free)", valueName: "size"))
+      "The most memory a run may take, as in 800MB or 2GiB. (default: what the machine has)",
+      valueName: "size"))
   var maxMemory: ByteSize?
 
-  @Option(help: "The arithmetic of convolutions and matrix products. (default: f32)")
+  @Option(
+    help: """
+      The arithmetic of convolutions and matrix products, as far as CPU and model allow; int8 is for models that were \
+      quantised. (default: f32)
+      """)
   var precision: Precision?
 
   @Option(
     help: ArgumentHelp(
-      "Write a trace of the last run (Chrome's format), and print where the time went.",
+      "Write a trace of the run, of many the last (Chrome's format), and print where the time went.",
       valueName: "trace.json"), completion: .file(extensions: ["json"]))
   var profile: String?
 
@@ -155,11 +161,10 @@ struct ExecutionOptions: ParsableArguments {
 
   func shapes() throws -> [String: [Int]] { try ShapeArgument.dictionary(inputShapes) }
 
-  func settings() throws -> RunSettings {
+  var settings: RunSettings {
     var options = Session.Options()
     options.threads = threads
     options.maxMemory = maxMemory?.bytes
-    try (precision ?? .f32).apply(to: &options)
-    return RunSettings(session: options, profile: profile)
+    return RunSettings(session: options, precision: precision ?? .f32, profile: profile)
   }
 }

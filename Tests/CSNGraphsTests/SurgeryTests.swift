@@ -136,6 +136,34 @@ struct SurgeryTests {
     #expect(PreprocessingJudge.judge(backbone).preprocessing == .imagenet)
   }
 
+  /// Weights that are sums of a hundred sums of a hundred sums... of one constant: a few nodes, 10^14 evaluations.
+  @Test("constants are computed once each, however often they are read", .timeLimit(.minutes(5)))
+  func resolvesEveryConstantOnce() throws {
+    var graph = Graph()
+    let input = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N"), 2, 8, 8])))
+    var weight = graph.addInitializer("w", Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3]))
+    for _ in 0..<7 {
+      let sum = graph.addValue("sum")
+      graph.addNode("Sum", inputs: Array(repeating: weight, count: 100), outputs: [sum])
+      weight = sum
+    }
+    graph.addOutput(graph.add("Gemm", graph.add("Flatten", graph.add("GlobalAveragePool", input)), weight))
+    let resolver = ConstantResolver(graph)
+    let elements = try #require(resolver.floats(weight)).elements
+    #expect(zip(elements, 1...6).allSatisfy { abs($0 / Double($1) - 1e14) < 1e9 })
+  }
+
+  @Test("a first convolution wider than any is not measured", .timeLimit(.minutes(5)))
+  func refusesVastFilters() throws {
+    var graph = Graph()
+    let input = graph.addInput("x", .tensor(TensorType(.float32, [.symbol("N"), 3, 600, 600])))
+    let weight = graph.addInitializer(
+      "w", Tensor([Float](repeating: 1, count: 3 * 600 * 600), shape: [1, 3, 600, 600]))
+    graph.addOutput(graph.add("Conv", input, weight, name: "stem"))
+    let error = #expect(throws: CSNError.self) { try Backbone(analyzing: graph).stem.get() }
+    #expect(error?.description.contains("stem (Conv) has filters of 600x600, more than 31x31") == true)
+  }
+
   @Test("a long chain of additions is refused, not followed")
   func refusesChains() throws {
     var graph = Graph()

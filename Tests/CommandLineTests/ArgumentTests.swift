@@ -52,6 +52,7 @@ import Testing
     (["m.onnx", "--info", "--rule", "max"], "--rule is for pictures, but none are given."),
     (["m.onnx", "--info", "--runs", "3"], "--runs needs --benchmark."),
     (["m.onnx", "--benchmark", "--runs", "0"], "--runs must be at least 1."),
+    (["m.onnx", "--benchmark", "--runs", "2000000"], "--runs must be at most 1000000."),
     (["m.onnx", "--benchmark", "--rtol", "1"], "--rtol and --atol need --test-data."),
     (["m.onnx", "a.png", "--top", "0"], "--top must be at least 1."),
     (["m.onnx", "a.png", "--threads", "0"], "--threads must be from 1 to 256."),
@@ -128,6 +129,16 @@ import Testing
     #expect(
       Progress.line(title: "loading", fraction: nil, tick: 1, seconds: 1)
         == "loading [.#............................]  1 s ")
+  }
+
+  @Test(arguments: [20, 40, 60, 80, 200]) func linesDoNotWrap(columns: Int) {
+    let title = "loading /home/somebody/models/of/every/kind/resnet50.onnx"
+    for fraction in [nil, 0.5] {
+      let line = Progress.line(title: title, fraction: fraction, tick: 1, seconds: 12, columns: columns)
+      #expect(line.count < columns)
+      #expect(line.hasPrefix("load"))
+      #expect(columns < 80 || line.contains("net50.onnx ["))
+    }
   }
 
   @Test func isSilentWhereShort() {

@@ -47,6 +47,41 @@ import Testing
     #expect(!folder.content.contains("no.onnx"))
   }
 
+  @Test func noInputIsReplaced() throws {
+    let before = try Data(contentsOf: URL(filePath: folder.path("m.onnx")))
+    for output in ["m.onnx", "./m.onnx", "../\(URL(filePath: folder.path).lastPathComponent)/m.onnx"] {
+      let result = try run("csn-convert", "m.onnx", "-o", output)
+      #expect(result.status == 1 && result.errors.contains("which is an input; name it with -o"), "\(result)")
+    }
+    #expect(try Data(contentsOf: URL(filePath: folder.path("m.onnx"))) == before)
+  }
+
+  @Test func laterPassesRunOnAGraphThatHadEarlierOnes() throws {
+    try SmallModels.write(SmallModels.backbone(), to: folder.path("b.onnx"))
+    func passes(_ arguments: String...) throws -> [String: Int] {
+      let result = try runExecutable("csn-convert", arguments + ["--json"], in: folder)
+      let summary = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+      let reports = try #require(summary?["passes"] as? [[String: Any]], "\(result)")
+      return Dictionary(uniqueKeysWithValues: reports.map { ($0["name"] as! String, $0["changes"] as! Int) })
+    }
+    let fusing = "convolution-fusion"
+    #expect(try passes("b.onnx", "--optimize", "basic", "-o", "basic.graph")[fusing] == nil)
+    #expect(try passes("basic.graph", "--optimize", "all", "-o", "all.graph")[fusing] == 1)
+    #expect(try passes("all.graph", "--optimize", "all", "-o", "again.graph")[fusing] == 1)
+    // What a fixed shape makes constant is folded, whatever went before.
+    try SmallModels.write(SmallModels.ownShape(), to: folder.path("s.onnx"))
+    let folding = "constant-folding"
+    let open = try passes("s.onnx", "-o", "s.graph")[folding] ?? 0
+    #expect(try passes("s.graph", "--input-shape", "x=4", "-o", "t.graph")[folding] ?? 0 > open)
+  }
+
+  @Test func aShapeFixesTheInputOfEachBackbone() throws {
+    var graph = Graph()
+    _ = graph.addInput("data", .tensor(TensorType(.float32, [.symbol("N"), 2])))
+    #expect(try graph.fixShapes(["data": [4, 2], "other": [1]]) == ["data"])
+    #expect(graph[graph.inputs[0]].type?.tensor?.concreteShape == [4, 2])
+  }
+
   @Test func failuresAreOneLineAndLeaveNothing() throws {
     try Data("old".utf8).write(to: URL(filePath: folder.path("out.graph")))
     for arguments in [

@@ -190,6 +190,100 @@ import Testing
     #expect(!folder.content.contains("fused.png"))
   }
 
+  @Test func noInputIsReplaced() throws {
+    let image = picture(width: 4, height: 3) { row, _, _ in row }
+    try write(image, "a.png")
+    try write(picture(width: 4, height: 3) { row, _, _ in 9 * row }, "b.png")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path("link.png"), withDestinationPath: folder.path("a.png"))
+    for (option, path) in [
+      ("-o", "a.png"), ("-o", "./a.png"), ("-o", "link.png"), ("-o", "max.onnx"), ("--report", "b.png"),
+      ("--profile", "../\(URL(filePath: folder.path).lastPathComponent)/a.png"),
+    ] {
+      expectFailure(
+        try csnRun("max.onnx", "a.png", "b.png", option, path),
+        "would replace \(path), which is an input; name it with \(option)")
+    }
+    expectFailure(
+      try csnRun("max.onnx", "a.png", "b.png", "--report", "./fused.png"), "-o and --report name one file")
+    expectFailure(
+      try csnRun("max.onnx", "a.png", "b.png", "--report", "x", "--profile", "x"),
+      "--report and --profile name one file")
+    #expect(try PNG.read(from: folder.path("a.png")).samples == image.samples)
+  }
+
+  @Test func whereTheReportFailsThePictureStays() throws {
+    try write(picture(width: 4, height: 3) { row, _, _ in row }, "a.png")
+    try Data("old".utf8).write(to: URL(filePath: folder.path("out.png")))
+    for option in ["--report", "--profile"] {
+      expectFailure(
+        try csnRun("max.onnx", "a.png", "a.png", "-o", "out.png", option, "/dev/full"),
+        "/dev/full: cannot write")
+    }
+    #expect(try Data(contentsOf: URL(filePath: folder.path("out.png"))) == Data("old".utf8))
+  }
+
+  @Test func modelsThatChangeTheSizeAreRefused() throws {
+    try SmallModels.write(SmallModels.shrinking(), to: folder.path("small.onnx"))
+    try write(
+      picture(width: 6, height: 5) { row, column, channel in row * 20 + column * channel }, "color.png")
+    try write(picture(width: 6, height: 5, .grey) { row, _, _ in row }, "grey.png")
+    try write(picture(width: 6, height: 5, .greyAlpha) { row, _, _ in 9 * row }, "alpha.png")
+    for pair in [("color.png", "grey.png"), ("alpha.png", "alpha.png"), ("color.png", "color.png")] {
+      expectFailure(
+        try csnRun("small.onnx", pair.0, pair.1), "small.onnx makes a picture of 4x3 from pictures of 6x5")
+    }
+    #expect(!folder.content.contains("fused.png"))
+  }
+
+  @Test(arguments: [
+    [0, 3, 28, 28], [1, 3, 0, 0], [1, 3, 28, 1 << 20], [1, 3, 1 << 20, 1 << 20], [1, 1 << 15, 28, 3],
+  ]) func classifiersOfImpossibleSizesAreRefused(_ shape: [Int]) throws {
+    try SmallModels.write(SmallModels.color(input: Shape(shape)), to: folder.path("odd.onnx"))
+    try write(picture(width: 4, height: 3) { row, _, _ in row }, "a.png")
+    expectFailure(try csnRun("odd.onnx", "a.png"), "odd.onnx")
+  }
+
+  @Test func classifiersMayTakeChannelsLast() throws {
+    try SmallModels.write(
+      SmallModels.color(input: [.symbol("N"), .symbol("H"), .symbol("W"), 3]), to: folder.path("last.onnx"))
+    try write(picture(width: 40, height: 31) { _, _, channel in channel == 1 ? 250 : 5 }, "a.png")
+    let result = try csnRun("last.onnx", "a.png", "--preprocess", "unit")
+    #expect(result.output.hasPrefix("a.png: class 1 100.0 %, class 0 0.0 %"), "\(result)")
+  }
+
+  @Test func optionsWithoutUseAreRefused() throws {
+    try SmallModels.write(SmallModels.color(), to: folder.path("color.onnx"))
+    try SmallModels.write(SmallModels.maximum(channels: 1), to: folder.path("grey.onnx"))
+    #expect(try runExecutable("csn-convert", ["--fusion"], in: folder).status == 0)
+    try Data("red\ngreen\nblue\n".utf8).write(to: URL(filePath: folder.path("names.txt")))
+    try write(picture(width: 4, height: 3) { row, _, channel in row * channel }, "a.png")
+    for (model, options) in [
+      ("color.onnx", ["--rule", "mean"]), ("color.onnx", ["--color", "rgb"]),
+      ("color.onnx", ["--rounding", "truncate"]), ("color.onnx", ["-o", "x.png"]),
+      ("max.onnx", ["--top", "3"]), ("max.onnx", ["--classes", "names.txt"]),
+      ("grey.onnx", ["--color", "rgb"]),
+      ("fusion.graph", ["--preprocess", "caffe"]), ("fusion.graph", ["--top", "3"]),
+    ] {
+      let pictures = model == "color.onnx" ? ["a.png"] : ["a.png", "a.png"]
+      let option = options == ["--color", "rgb"] && model == "grey.onnx" ? "--color rgb" : options[0]
+      expectFailure(
+        try runExecutable("csn-run", [model] + pictures + options, in: folder), ": \(option) has no use")
+    }
+    let counted = try csnRun("color.onnx", "a.png", "--classes", "3")
+    #expect(counted.status == 64 && counted.errors.contains("--classes takes a file of names here."))
+    #expect(!folder.content.contains("fused.png"))
+  }
+
+  @Test func picturesCountAgainstTheMemory() throws {
+    try write(picture(width: 300, height: 200, .grey) { _, _, _ in 7 }, "a.png")
+    expectFailure(
+      try csnRun("max.onnx", "a.png", "a.png", "--max-memory", "2MB"),
+      "a.png: bad PNG: the picture has 60000 pixels, more than the limit of 31250")
+    try SmallModels.write(SmallModels.color(), to: folder.path("color.onnx"))
+    #expect(try csnRun("color.onnx", "a.png", "a.png", "--max-memory", "2MB").status == 0)
+  }
+
   @Test func inputsAreNotReplacedByDefault() throws {
     try write(picture(width: 4, height: 3) { row, _, _ in row }, "fused.png")
     expectFailure(try csnRun("max.onnx", "fused.png", "fused.png"), "name it with -o")

@@ -89,6 +89,95 @@ import Testing
     #expect((figures["shapes"] as? [String: [Int]]) == ["x": [3, 2]])
   }
 
+  /// What the parent holds is no memory of this process, however it was started.
+  @Test func peakMemoryIsTheProcessesOwn() throws {
+    let size = 400 << 20
+    let held = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
+    defer { held.deallocate() }
+    for page in stride(from: 0, to: size, by: 4096) { held[page] = 1 }
+    let result = try csnRun("m.onnx", "--benchmark", "--runs", "1", "--json")
+    let figures = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    let peak = try #require(figures["peak_rss_bytes"] as? Int)
+    #expect(peak > 1 << 20 && peak < size / 2)
+  }
+
+  @Test func infoTellsWhatIsKnownOfAnyModel() throws {
+    try SmallModels.write(SmallModels.listLength(), to: folder.path("list.onnx"))
+    try SmallModels.write(SmallModels.nonzero(), to: folder.path("nonzero.onnx"))
+    func info(_ model: String) throws -> [String: Any] {
+      let result = try csnRun(model, "--info", "--json")
+      #expect(result.status == 0, "\(result)")
+      return try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    }
+    let list = try info("list.onnx")
+    #expect((list["operators"] as? [String: Int]) == ["SequenceLength": 1])
+    #expect((list["inputs"] as? [[String: Any]])?.first?["shape"] is NSNull)
+    #expect(list["macs"] is NSNull && (list["not_planned"] as? String)?.contains("'list'") == true)
+    #expect(try csnRun("list.onnx", "--info").output.contains("no plan: the shape of input 'list'"))
+    let nonzero = try info("nonzero.onnx")
+    #expect(nonzero["dynamic"] as? Bool == true && nonzero["not_planned"] is NSNull)
+  }
+
+  @Test func openPicturesArePlannedInTheirLayout() throws {
+    try SmallModels.write(
+      SmallModels.color(input: [.symbol("N"), .symbol("H"), .symbol("W"), 3]), to: folder.path("last.onnx"))
+    #expect(try csnRun("last.onnx", "--info").output.contains("plan for picture=1x224x224x3"))
+  }
+
+  @Test func dynamicModelsAreTracedToo() throws {
+    try SmallModels.write(SmallModels.nonzero(), to: folder.path("nonzero.onnx"))
+    let result = try csnRun("nonzero.onnx", "--benchmark", "--runs", "2", "--profile", "t.json")
+    #expect(result.status == 0 && result.errors.contains("NonZero"), "\(result)")
+    let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: folder.path("t.json"))))
+    let events = try #require((trace as? [String: Any])?["traceEvents"] as? [[String: Any]])
+    #expect(events.compactMap { $0["cat"] as? String } == ["Relu", "NonZero"])
+  }
+
+  @Test func lostResultsAreFailures() throws {
+    let program = try executablePath("csn-run")
+    for arguments in ["m.onnx --info --json", "m.onnx --benchmark --runs 1", "--help"] {
+      let result = try run(
+        "/bin/sh", arguments: ["-c", "'\(program)' \(arguments) > /dev/full"], in: folder.path)
+      #expect(result.status == 1)
+      #expect(
+        result.errors.contains("csn-run: error: standard output: cannot write: No space left on device"))
+    }
+  }
+
+  @Test func noInputIsReplaced() throws {
+    for (option, path) in [("--outputs", "./x.npz"), ("--outputs", "m.onnx"), ("--profile", "x.npz")] {
+      let result = try csnRun(
+        "m.onnx", "--inputs", "x.npz", "--outputs", option == "--outputs" ? path : "y.npz", "--profile",
+        option == "--profile" ? path : "t.json")
+      #expect(
+        result.status == 1 && result.errors.contains("would replace \(path), which is an input"), "\(result)")
+    }
+    #expect(folder.content == ["m.onnx", "x.npz"])
+  }
+
+  @Test func batchesThatContradictShapesAreRefused() throws {
+    let result = try csnRun("m.onnx", "--benchmark", "--runs", "1", "--batch", "8", "--input-shape", "x=1x2")
+    #expect(result.errors == "csn-run: error: --batch 8 contradicts --input-shape x=1x2\n")
+    #expect(
+      try csnRun("m.onnx", "--benchmark", "--runs", "1", "--batch", "8", "--input-shape", "x=8x2").status == 0
+    )
+  }
+
+  @Test func int8IsForQuantisedModels() throws {
+    var graph = Graph(name: "quantised")
+    let input = graph.addInput("x", .tensor(TensorType(.float32, [2])))
+    let scale = graph.addInitializer("scale", Tensor(scalar: Float(0.5)))
+    let zero = graph.addInitializer("zero", Tensor(scalar: Int8(0)))
+    let small = graph.add("QuantizeLinear", input, scale, zero)
+    graph.addOutput(graph.add("DequantizeLinear", small, scale, zero, output: "y"))
+    try SmallModels.write(graph, to: folder.path("q.onnx"))
+    #expect(try csnRun("q.onnx", "--benchmark", "--runs", "1", "--precision", "int8").status == 0)
+    let refused = try csnRun("m.onnx", "--benchmark", "--runs", "1", "--precision", "int8")
+    #expect(refused.status == 1 && refused.errors.filter(\.isNewline).count == 1)
+    #expect(refused.errors.contains("--precision int8 is for quantised models, and m.onnx has no scales"))
+  }
+
   @Test func wrongModelsAreOneLine() throws {
     try SmallModels.write(SmallModels.affine(weight: [5, 3]), to: folder.path("shape.onnx"))
     var model = try Model(contentsOf: folder.path("m.onnx"))

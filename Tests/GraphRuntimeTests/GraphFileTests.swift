@@ -14,7 +14,7 @@ import Testing
   }
 
   /// A graph with something of everything.
-  private func sample() throws -> Graph {
+  func sample() throws -> Graph {
     var body = Graph(name: "body")
     let inner = body.addInput("inner", .tensor(TensorType(.float32, nil)))
     let captured = body.addValue("captured")
@@ -42,7 +42,7 @@ import Testing
     return graph
   }
 
-  private func bytes(of graph: Graph) throws -> [UInt8] {
+  func bytes(of graph: Graph) throws -> [UInt8] {
     let scratch = try Scratch()
     try GraphFile.write(graph, to: scratch.path)
     return [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path)))

@@ -63,6 +63,27 @@ import Testing
     #expect(try PNG.decode(ByteRegion(PNG.encoded(grey)), name: "test").metadata.iccProfile == nil)
   }
 
+  /// Readers take keywords that writers may not write.
+  @Test(arguments: ["", " lead", "trail ", "two  blanks", "tab\t"]) func forbiddenKeywordsAreLeftOut(
+    _ keyword: String
+  )
+    throws
+  {
+    var bytes = try PNG.encoded(sample(width: 2, height: 2, .grey, bitDepth: 8))
+    bytes.insert(contentsOf: chunk("tEXt", Array("\(keyword)\0hello".utf8)), at: 8 + 25)
+    bytes.insert(contentsOf: chunk("tEXt", Array("Author\0me".utf8)), at: 8 + 25)
+    let image = try PNG.decode(ByteRegion(bytes), name: "texts")
+    #expect(image.metadata.texts.contains { $0.value == "me" })
+    let back = try PNG.decode(ByteRegion(PNG.encoded(image)), name: "texts").metadata.texts
+    #expect(back == [.init(keyword: "Author", value: "me")])
+  }
+
+  @Test func shortProfilesAreLeftOut() {
+    var metadata = Image.Metadata()
+    metadata.iccProfile = [1, 2, 3]
+    #expect(metadata.applicable(to: .rgb).iccProfile == nil)
+  }
+
   @Test func everyTruncationIsAnError() throws {
     let whole = try PNG.encoded(sample(width: 9, height: 7, .rgba, bitDepth: 16))
     for count in 0..<whole.count {
@@ -95,7 +116,11 @@ import Testing
     #expect(throws: FileError("a", "bad PNG: the picture is larger than the limit")) {
       try PNG.decode(ByteRegion(bytes), name: "a", limits: limits)
     }
+    limits.pixels = 9_999
     limits.pixelBytes = 30_000
+    let message = "bad PNG: the picture has 10000 pixels, more than the limit of 9999"
+    #expect(throws: FileError("a", message)) { try PNG.decode(ByteRegion(bytes), name: "a", limits: limits) }
+    limits.pixels = 10_000
     #expect(throws: Never.self) { try PNG.decode(ByteRegion(bytes), name: "a", limits: limits) }
   }
 
@@ -141,16 +166,19 @@ func checksum(_ bytes: [UInt8]) -> UInt32 {
   return ~crc
 }
 
+private func bigEndian(_ value: UInt32) -> [UInt8] {
+  (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
+}
+
+/// A chunk of a PNG file.
+private func chunk(_ kind: String, _ body: [UInt8]) -> [UInt8] {
+  let named = Array(kind.utf8) + body
+  return bigEndian(UInt32(body.count)) + named + bigEndian(checksum(named))
+}
+
 /// A PNG file of a header and some bytes of pixels.
 private func header(width: UInt32, height: UInt32) -> [UInt8] {
-  func bigEndian(_ value: UInt32) -> [UInt8] {
-    (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
-  }
-  func chunk(_ kind: String, _ body: [UInt8]) -> [UInt8] {
-    let named = Array(kind.utf8) + body
-    return bigEndian(UInt32(body.count)) + named + bigEndian(checksum(named))
-  }
-  return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+  [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     + chunk("IHDR", bigEndian(width) + bigEndian(height) + [16, 6, 0, 0, 0])
     + chunk("IDAT", [0x78, 0x9C, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]) + chunk("IEND", [])
 }

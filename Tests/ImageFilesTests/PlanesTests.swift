@@ -82,8 +82,35 @@ import Testing
   @Test func cropsTheMiddle() {
     let image = Image(
       width: 5, height: 4, colorModel: .grey, samples: .eight((0..<20).map { UInt8($0) }))
-    #expect(image.centerCropped(width: 2, height: 2).samples == .eight([6, 7, 11, 12]))
-    #expect(image.resized(shorterSide: 8).width == 10)
-    #expect(image.resized(shorterSide: 8).height == 8)
+    #expect(image.resized(shorterSide: 4, croppedTo: 2, by: 2).samples == .eight([6, 7, 11, 12]))
+  }
+
+  /// Only the middle is computed, and it is the middle of the whole.
+  @Test(arguments: [(50, 31, 16), (31, 50, 16), (9, 7, 40), (7, 9, 40), (8, 8, 8)])
+  func theMiddleIsThatOfTheWhole(width: Int, height: Int, side: Int) throws {
+    let image = sample(width: width, height: height, .rgb, bitDepth: 8)
+    let scale = Double(side) / Double(min(width, height))
+    func scaled(_ extent: Int) -> Int { Int((Double(extent) * scale).rounded(.toNearestOrEven)) }
+    let (wide, high) = (scaled(width), scaled(height))
+    guard case .eight(let whole) = image.resized(width: wide, height: high).samples else { return }
+    let (left, top) = ((wide - side / 2) / 2, (high - side / 4) / 2)
+    let expected = (top..<top + side / 4).flatMap { row -> ArraySlice<UInt8> in
+      let start = 3 * (row * wide + left)
+      return whole[start..<start + 3 * (side / 2)]
+    }
+    let cut = image.resized(shorterSide: side, croppedTo: side / 2, by: side / 4)
+    #expect(cut.samples == .eight(expected))
+  }
+
+  /// A picture of one row would come to 268 million columns of 256.
+  @Test func stripsTakeLittle() {
+    let strip = Image(
+      width: 1 << 20, height: 1, colorModel: .grey, samples: .eight([UInt8](repeating: 7, count: 1 << 20)))
+    let column = Image(
+      width: 1, height: 1 << 20, colorModel: .grey, samples: .eight([UInt8](repeating: 7, count: 1 << 20)))
+    for image in [strip, column] {
+      let cut = image.resized(shorterSide: 256, croppedTo: 224, by: 224)
+      #expect(cut.samples == .eight([UInt8](repeating: 7, count: 224 * 224)))
+    }
   }
 }

@@ -26,6 +26,31 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["out"])
   }
 
+  /// Of several files none takes its name before all are whole.
+  @Test func severalAreWrittenAllOrNone() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let paths = ["a", "b", "c"].map { folder + "/" + $0 }
+    func part(_ path: String, _ text: String) -> AtomicFile.Part {
+      AtomicFile.Part(path) { file in
+        #expect(paths.allSatisfy { content($0) != "new" })
+        guard text != "fail" else { throw Failure() }
+        try file.write(Array(text.utf8))
+      }
+    }
+    try AtomicFile.write(paths.map { part($0, "old") })
+    #expect(paths.map(content) == ["old", "old", "old"])
+    #expect(throws: Failure.self) {
+      try AtomicFile.write([part(paths[0], "new"), part(paths[1], "new"), part(paths[2], "fail")])
+    }
+    #expect(throws: FileError.self) {
+      try AtomicFile.write([part(paths[0], "new"), part("/dev/full", "new")])
+    }
+    #expect(paths.map(content) == ["old", "old", "old"])
+    try AtomicFile.write(paths.map { part($0, "new") })
+    #expect(paths.map(content) == ["new", "new", "new"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["a", "b", "c"])
+  }
+
   @Test func keepsTheOldFileWhenWritingFails() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = folder + "/out"

@@ -155,6 +155,54 @@ import Testing
     }
   }
 
+  /// Twenty thousand entries over the same megabyte would be read twenty thousand times.
+  @Test func refusesEntriesThatOverlap() throws {
+    let data = [UInt8](repeating: 1, count: 256)
+    func header(_ name: String, _ content: [UInt8], _ archive: inout ZipWriter) -> [UInt8] {
+      content.withUnsafeBytes { archive.header(of: name, parts: [$0]) }
+    }
+    var inner = ZipWriter()
+    let nested = header("b", data, &inner) + data
+    var outer = ZipWriter()
+    let whole = header("a", nested, &outer) + nested
+    // The directory of two files, of which the second one lies in the first.
+    let place = whole.count - nested.count
+    let record = Array(inner.directory().prefix(46 + 1))
+    let moved: [UInt8] = Array(record[..<42]) + littleEndian(place) + Array(record[46...])
+    let directory = outer.directory()
+    let start = directory.count - 22
+    var end: [UInt8] = [0x50, 0x4B, 5, 6, 0, 0, 0, 0, 2, 0, 2, 0]
+    end += littleEndian(start + moved.count)
+    end += littleEndian(whole.count)
+    let archive: [UInt8] = whole + Array(directory[..<start]) + moved + end + [0, 0]
+    #expect(throws: FileError("zip", "'b' lies over another entry")) {
+      try ZipReader(ByteRegion(archive), name: "zip")
+    }
+  }
+
+  private func littleEndian(_ value: Int) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+
+  @Test func refusesHeadersThatContradictTheDirectory() throws {
+    let data: [UInt8] = [1, 2, 3]
+    var writer = ZipWriter()
+    let header = data.withUnsafeBytes { writer.header(of: "name", parts: [$0]) }
+    let archive = header + data + writer.directory()
+    #expect(
+      try ZipReader(ByteRegion(archive), name: "zip").content(at: 0, limit: 9).withUnsafeBytes(Array.init)
+        == data)
+    for position in [8, 14, 18, 22, 30] {
+      var changed = archive
+      changed[position] ^= 1
+      #expect(
+        throws: FileError("zip", "'name' has a header that contradicts the directory"), "byte \(position)"
+      ) {
+        try ZipReader(ByteRegion(changed), name: "zip")
+      }
+    }
+  }
+
   @Test(.needsPython) func refusesBombs() throws {
     let folder = try TemporaryFolder()
     try Python.run(

@@ -120,11 +120,15 @@ public final class TemporaryFolder: Sendable {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// Runs one of the package's executables, which are built beside the tests.
+/// The path of one of the package's executables, which are built beside the tests.
+public func executablePath(_ name: String) throws -> String {
+  let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  return URL(filePath: tests).deletingLastPathComponent().appending(path: name).path
+}
+
+/// Runs one of the package's executables.
 public func runExecutable(
   _ name: String, _ arguments: [String], in folder: TemporaryFolder? = nil
 ) throws -> ProcessResult {
-  let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-  let path = URL(filePath: tests).deletingLastPathComponent().appending(path: name).path
-  return try run(path, arguments: arguments, in: folder?.path)
+  try run(executablePath(name), arguments: arguments, in: folder?.path)
 }

@@ -17,6 +17,8 @@ typedef struct {
   uint32_t max_height;
   /// Bytes of decoded pixels.
   uint64_t max_pixel_bytes;
+  /// Pixels, whatever they are made of.
+  uint64_t max_pixels;
   /// Bytes of one decompressed profile or text, and of all of them.
   uint64_t max_metadata_bytes;
 } cpng_limits;

@@ -27,7 +27,6 @@ struct FusionPath: Sendable {
   }
 
   /// Pixels around each pixel that the code of one bank and its decoding need.
-  private var reach: Int { 2 * (FilterBank.size / 2) + (analysis.map(\.map.halo).max() ?? 0) }
 }
 
 extension FusionPath {

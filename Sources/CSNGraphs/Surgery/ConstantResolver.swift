@@ -3,37 +3,56 @@ import ONNXParse
 
 /// Computes values that depend on nothing but constants: weights that reach their layer through Transpose, Reshape,
 /// Cast, Identity or dequantisation.
-struct ConstantResolver {
+///
+/// Every value is computed once at most: a few nodes that read one another many times would ask for it times without number.
+final class ConstantResolver {
   private let graph: Graph
   private let makers: [Value.ID: Node]
+  /// How many nodes stand between initializers and the values that depend on nothing else.
+  private let heights: [Value.ID: Int]
+  private var computed: [Value.ID: Tensor?] = [:]
 
-  /// Longer chains than any exporter writes; short enough that a network of them can't take for ever.
-  private static let maximumDepth = 8
+  /// Longer chains than any exporter writes.
+  private static let maximumHeight = 8
 
   init(_ graph: Graph) {
     self.graph = graph
     var makers: [Value.ID: Node] = [:]
-    for node in graph.nodes { for case let output? in node.outputs { makers[output] = node } }
+    var heights = graph.initializers.mapValues { _ in 0 }
+    for node in graph.nodes {
+      for case let output? in node.outputs { makers[output] = node }
+      guard node.attributes.values.allSatisfy(\.subgraphs.isEmpty) else { continue }
+      let inputs = node.inputs.compactMap(\.self).map { heights[$0] }
+      guard inputs.allSatisfy({ $0 != nil }) else { continue }
+      let height = 1 + (inputs.compactMap(\.self).max() ?? 0)
+      for case let output? in node.outputs { heights[output] = height }
+    }
     self.makers = makers
+    self.heights = heights
   }
 
   /// The node that makes a value.
   func maker(of id: Value.ID) -> Node? { makers[id] }
 
   /// The constant a value holds; nil where it depends on an input.
-  func tensor(_ id: Value.ID?, depth: Int = 0) -> Tensor? {
+  func tensor(_ id: Value.ID?) -> Tensor? {
     guard let id else { return nil }
     if let tensor = graph.initializers[id] { return tensor }
-    guard depth < Self.maximumDepth, let node = makers[id],
-      node.attributes.values.allSatisfy(\.subgraphs.isEmpty)
-    else { return nil }
+    if let known = computed[id] { return known }
+    guard let node = makers[id], let height = heights[id], height <= Self.maximumHeight else { return nil }
+    let tensor = result(id, of: node)
+    computed[id] = .some(tensor)
+    return tensor
+  }
+
+  private func result(_ id: Value.ID, of node: Node) -> Tensor? {
     var inputs: [RuntimeValue?] = []
     for input in node.inputs {
       guard let input else {
         inputs.append(nil)
         continue
       }
-      guard let tensor = tensor(input, depth: depth + 1) else { return nil }
+      guard let tensor = tensor(input) else { return nil }
       inputs.append(.tensor(tensor))
     }
     guard let position = node.outputs.firstIndex(of: id),

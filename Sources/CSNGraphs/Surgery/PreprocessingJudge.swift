@@ -41,17 +41,19 @@ struct StemStatistics: Sendable {
   /// 0.95, channels with 0.9.
   private static func gains(_ weights: [Double], shape: [Int]) -> [Double] {
     let (height, width) = (shape[2], shape[3])
+    var powers = [1.0]
+    while powers.count < max(height, width) { powers.append(powers[powers.count - 1] * 0.95) }
     func correlated(_ plane: [Double]) -> [Double] {
       var rows = plane
       for y in 0..<height {
         for x in 0..<width {
-          rows[y * width + x] = (0..<width).reduce(0) { $0 + plane[y * width + $1] * power(abs(x - $1)) }
+          rows[y * width + x] = (0..<width).reduce(0) { $0 + plane[y * width + $1] * powers[abs(x - $1)] }
         }
       }
       var result = rows
       for y in 0..<height {
         for x in 0..<width {
-          result[y * width + x] = (0..<height).reduce(0) { $0 + rows[$1 * width + x] * power(abs(y - $1)) }
+          result[y * width + x] = (0..<height).reduce(0) { $0 + rows[$1 * width + x] * powers[abs(y - $1)] }
         }
       }
       return result
@@ -65,10 +67,6 @@ struct StemStatistics: Sendable {
       }
       return 0.9 * energy(sum) + 0.1 * planes.reduce(0) { $0 + energy($1) }
     }
-  }
-
-  private static func power(_ distance: Int) -> Double {
-    (0..<distance).reduce(1.0) { product, _ in product * 0.95 }
   }
 
   /// The three means that explain `outputs` best through the filters' sums.

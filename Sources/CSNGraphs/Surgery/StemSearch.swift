@@ -8,6 +8,10 @@ struct StemSearch {
   let layout: Backbone.Layout
   let size: (height: Int, width: Int)
 
+  /// Wider than the first convolution of any classifier; what is measured of it takes time in proportion to its area
+  /// times its side.
+  private static let largestKernel = 31
+
   /// The first convolution that depends on the input.
   func stem() throws(CSNError) -> Backbone.Stem {
     let node = try firstConvolution()
@@ -19,6 +23,12 @@ struct StemSearch {
       throw CSNError(
         .unplaceable,
         "\(node.label) reads \(weight.shape[1]) channels, where the first convolution reads a picture's 3")
+    }
+    guard max(weight.shape[2], weight.shape[3]) <= Self.largestKernel else {
+      throw CSNError(
+        .unplaceable,
+        "\(node.label) has filters of \(weight.shape[2])x\(weight.shape[3]), more than \(Self.largestKernel)x\(Self.largestKernel)"
+      )
     }
     guard weight.elements.allSatisfy(\.isFinite) else {
       throw CSNError(.degenerate, "\(node.label) has weights that are not finite")

@@ -26,14 +26,11 @@ public enum Precision: String, Sendable, CaseIterable, ExpressibleByArgument {
 }
 
 extension Precision {
-  /// Sets what a session computes with.
-  /// - Throws: `CommandLineError` for what this runtime can't do.
-  public func apply(to options: inout Session.Options) throws {
-    switch self {
-    case .f32: options.precision = .float32
-    case .bf16: options.precision = .bfloat16
-    case .int8:
-      throw CommandLineError("--precision int8 is not available: this runtime computes in f32 and bf16")
-    }
+  /// Throws where the model does not allow this precision: 8-bit integers are for models that were quantised, which bring
+  /// the scales.
+  func check(_ graph: Graph, _ path: String) throws {
+    guard self == .int8, !graph.isQuantized else { return }
+    throw CommandLineError(
+      "--precision int8 is for quantised models, and \(path) has no scales to compute with 8-bit integers by")
   }
 }

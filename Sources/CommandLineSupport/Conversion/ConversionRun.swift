@@ -53,23 +53,25 @@ public struct ConversionRun {
 
   public func run() throws {
     let output = try ConversionOutput(self.output ?? defaultOutput())
-    if inputs.contains(output.path), !(try isRepeatable(output.path)) {
-      throw CommandLineError("the result would replace \(output.path), which is an input; name it with -o")
-    }
-    try OutputFile.check(output.path)
-    var shapes = shapes
+    try OutputFile.check(
+      [OutputFile("-o", output.path)], notReplacing: inputs + [classes, self.head].compactMap(\.self))
     let classList = try classes.map { try ClassList($0) }
     let head = try self.head.map { try HeadFile.read($0) } ?? [:]
     let (built, passes) = try Progress.show("converting") { _ in
       var backbones = try inputs.map { try Graph(contentsOf: $0) }
-      for index in backbones.indices { try backbones[index].fixShapes(&shapes) }
+      // A name may be that of an input of each backbone, and of what is built from them.
+      var fixed: Set<String> = []
+      for index in backbones.indices { fixed.formUnion(try backbones[index].fixShapes(shapes)) }
       var built = try build(from: backbones, classList, head)
-      try built.graph.fixShapes(&shapes)
-      if let name = shapes.keys.min() { throw CommandLineError("--input-shape: there is no input '\(name)'") }
+      fixed.formUnion(try built.graph.fixShapes(shapes))
+      if let name = shapes.keys.filter({ !fixed.contains($0) }).min() {
+        throw CommandLineError("--input-shape: there is no input '\(name)'")
+      }
       let passes = try optimize(&built.graph, for: output.format)
       // What is opened to be run has its weights as the kernels want them.
       let isReady = output.format == .graph && optimization != OptimizationLevel.none
-      try output.write(isReady ? built.graph.compiled() : built.graph)
+      let batch = GraphKind.nominalBatch(GraphKind(built.graph))
+      try output.write(isReady ? built.graph.compiled(batch: batch) : built.graph)
       return (built, passes)
     }
     try report(built, passes, output)
@@ -84,12 +86,6 @@ public struct ConversionRun {
     case .csn(let version): return "\(stem).csn-\(version.rawValue).graph"
     case .convert: return stem + (try ConversionOutput.isGraphFile(input) ? ".onnx" : ".graph")
     }
-  }
-
-  /// Whether an input may be replaced by the result: never, except that a device is no file.
-  private func isRepeatable(_ path: String) throws -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
   }
 
   // MARK: - Building
@@ -128,9 +124,11 @@ public struct ConversionRun {
   private func optimize(_ graph: inout Graph, for format: ConversionOutput.Format) throws -> [PassReport] {
     let level = optimization ?? (format == .graph ? .all : .none)
     try graph.inferTypes()
-    // A graph that went through the passes once is not changed by going through them again.
-    guard level != .none, graph.passReports.isEmpty else { return graph.passReports }
-    graph.passReports = try Optimizer(level: level).run(&graph)
+    // Going through the same passes again changes a graph only where an input's shape was fixed since.
+    let optimizer = Optimizer(level: level)
+    guard !shapes.isEmpty || !optimizer.isDone(on: graph) else { return graph.passReports }
+    let earlier = graph.passReports
+    graph.passReports = earlier.adding(try optimizer.run(&graph))
     return graph.passReports
   }
 
@@ -169,10 +167,27 @@ public struct ConversionRun {
   }
 }
 
+extension [PassReport] {
+  /// The reports of two rounds of passes as one.
+  fileprivate func adding(_ later: [PassReport]) -> [PassReport] {
+    var sum = self
+    for report in later {
+      if let index = sum.firstIndex(where: { $0.name == report.name }) {
+        sum[index].changes += report.changes
+      } else {
+        sum.append(report)
+      }
+    }
+    return sum
+  }
+}
+
 extension Graph {
-  /// Fixes the extents of inputs as `shapes` says, and takes those inputs off the list.
+  /// Fixes the extents of inputs as `shapes` says.
+  /// - Returns: the names of the inputs that were fixed.
   /// - Throws: `CommandLineError` where a shape contradicts what the model declares.
-  mutating func fixShapes(_ shapes: inout [String: [Int]]) throws {
+  mutating func fixShapes(_ shapes: [String: [Int]]) throws -> Set<String> {
+    var fixed: Set<String> = []
     for id in inputs where initializers[id] == nil {
       let name = self[id].name
       guard let shape = shapes[name] else { continue }
@@ -187,7 +202,8 @@ extension Graph {
         )
       }
       self[id].type = .tensor(TensorType(type.elementType, Shape(shape)))
-      shapes[name] = nil
+      fixed.insert(name)
     }
+    return fixed
   }
 }

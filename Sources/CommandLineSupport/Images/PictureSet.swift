@@ -11,9 +11,19 @@ struct PictureSet {
   let pictures: [Picture]
 
   /// Reads PNG files.
-  /// - Throws: `FileError` where a file is no PNG.
-  init(reading paths: [String]) throws {
-    pictures = try paths.map { Picture(path: $0, image: try PNG.read(from: $0)) }
+  /// - Parameters:
+  ///   - memory: the most bytes that all pictures together may lead to.
+  ///   - bytesPerPixel: how many that are.
+  /// - Throws: `FileError` where a file is no PNG, or has more pixels than the memory is for.
+  init(reading paths: [String], memory: Int = .max, bytesPerPixel: Int = 1) throws {
+    var limits = PNG.Limits()
+    limits.pixels = memory / bytesPerPixel / max(paths.count, 1)
+    pictures = try Progress.show("reading pictures") { report in
+      try paths.enumerated().map { index, path in
+        defer { report(Double(index + 1) / Double(paths.count)) }
+        return Picture(path: path, image: try PNG.read(from: path, limits: limits))
+      }
+    }
   }
 
   var images: [Image] { pictures.map(\.image) }

@@ -12,13 +12,15 @@ struct LoadedModel {
   let loadTime: Duration
 
   /// Opens `.onnx` and `.graph` files, told apart by their content.
-  /// - Throws: `FileError`, `ONNXError` or `GraphError` where the model can't be read or can't run.
-  init(_ path: String, options: Session.Options = Session.Options()) throws {
+  /// - Throws: `FileError`, `ONNXError` or `GraphError` where the model can't be read or can't run, `CommandLineError` where
+  ///   not as `settings` say.
+  init(_ path: String, _ settings: RunSettings = RunSettings()) throws {
     let clock = ContinuousClock()
     let start = clock.now
     let (graph, session) = try Progress.show("loading \(path)") { _ in
       let graph = try Graph(contentsOf: path)
-      return (graph, try Session(graph, options: options))
+      try settings.precision.check(graph, path)
+      return (graph, try Session(graph, options: settings.session))
     }
     self.path = path
     self.graph = graph

@@ -1,4 +1,3 @@
-import CSNGraphs
 import GraphRuntime
 
 /// What a model does with pictures, judged from its inputs and outputs.
@@ -11,6 +10,14 @@ enum ModelRole: Equatable {
   case fusionModel(FusionModel)
   /// One picture, or a batch of them, to a value for each class.
   case classifier(Classifier)
+
+  /// Whether it makes one picture of several.
+  var fuses: Bool {
+    switch self {
+    case .fusionGraph, .fusionModel: true
+    case .similarityNetwork, .classifier: false
+    }
+  }
 
   struct FusionModel: Equatable {
     let inputs: [String]
@@ -34,12 +41,10 @@ enum ModelRole: Equatable {
   init(_ model: LoadedModel) throws {
     let inputs = model.inputs
     let outputs = model.session.outputs
-    let names = outputs.map(\.name)
-    if inputs.map(\.name) == ["images"], names.contains("fused") {
+    let kind = GraphKind(model.graph)
+    if kind == .fusion {
       self = .fusionGraph
-    } else if inputs.map(\.name) == ["images"], names.contains("probabilities"),
-      let classifier = Classifier(inputs[0], output: "probabilities")
-    {
+    } else if kind == .similarityNetwork, let classifier = Classifier(inputs[0], output: "probabilities") {
       self = .similarityNetwork(classifier)
     } else if let fusion = FusionModel(inputs: inputs, outputs: outputs) {
       self = .fusionModel(fusion)
@@ -69,17 +74,18 @@ extension ModelRole.FusionModel {
 }
 
 extension ModelRole.Classifier {
-  /// Pictures of a size that the model leaves open are brought to 224x224.
-  private static let defaultSize = 224
+  /// Sides and numbers of pictures beyond any classifier's are a mistake in the file, not a demand.
+  private static let sides = 1...16384
 
   init?(_ port: Session.Port, output: String) {
     guard let shape = port.shape, shape.count == 4, port.isFloat else { return nil }
-    let isChannelsLast = shape[1].value != 3 && shape[3].value == 3
-    guard isChannelsLast || shape[1].value == 3 else { return nil }
+    let isChannelsLast = shape.isChannelsLast
+    guard shape[isChannelsLast ? 3 : 1].value == 3 else { return nil }
+    let extents = shape.nominal()
+    let (height, width) = isChannelsLast ? (extents[1], extents[2]) : (extents[2], extents[3])
+    guard Self.sides.contains(height), Self.sides.contains(width), extents[0] > 0 else { return nil }
     self.init(
-      input: port.name, output: output,
-      height: shape[isChannelsLast ? 1 : 2].value ?? Self.defaultSize,
-      width: shape[isChannelsLast ? 2 : 3].value ?? Self.defaultSize, batch: shape[0].value,
+      input: port.name, output: output, height: height, width: width, batch: shape[0].value,
       isChannelsLast: isChannelsLast)
   }
 }

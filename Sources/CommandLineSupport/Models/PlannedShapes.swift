@@ -6,14 +6,12 @@ struct PlannedShapes {
   /// The inputs whose open extents were filled with defaults.
   let assumed: [String]
 
-  /// Extents of pictures where the model leaves them open.
-  private static let defaultExtent = 224
-
   /// - Parameters:
   ///   - path: the model's name for messages.
   ///   - given: shapes by input name.
   ///   - batch: the first extent of inputs that leave it open.
-  /// - Throws: `CommandLineError` where a name is unknown or a batch is asked of a model with a fixed one.
+  /// - Throws: `CommandLineError` where a name is unknown, a batch is asked of a model with a fixed one, or an input is left
+  ///   that no shape can be thought out for.
   init(_ session: Session, name path: String, given: [String: [Int]], batch: Int?) throws {
     var shapes: [String: [Int]] = [:]
     var assumed: [String] = []
@@ -21,21 +19,21 @@ struct PlannedShapes {
     for name in given.keys where !inputs.contains(where: { $0.name == name }) {
       throw CommandLineError("\(path) has no input '\(name)'; its inputs are \(inputs.list)")
     }
-    // The fusion graph needs two pictures to have anything to do.
-    let isFusion = session.outputs.contains { $0.name == "fused" } && inputs.map(\.name) == ["images"]
     for input in inputs {
       if let shape = given[input.name] {
+        if let batch, shape.first != batch {
+          throw CommandLineError(
+            "--batch \(batch) contradicts --input-shape \(input.name)=\(shape.map(String.init).joined(separator: "x"))"
+          )
+        }
         shapes[input.name] = shape
         continue
       }
       guard let shape = input.shape else {
-        throw CommandLineError("the shape of input \(input.description) is open: give it with --input-shape")
+        let advice = input.type?.tensor == nil ? "run the model with --inputs" : "give it with --input-shape"
+        throw CommandLineError("the shape of input \(input.description) is open: \(advice)")
       }
-      let filled = shape.enumerated().map { axis, dimension -> Int in
-        if let value = dimension.value { return value }
-        if axis == 0 { return batch ?? (isFusion ? 2 : 1) }
-        return shape.count == 4 && axis >= 2 ? Self.defaultExtent : 1
-      }
+      let filled = shape.nominal(batch: batch ?? GraphKind.nominalBatch(GraphKind(session.graph)))
       if let batch, let first = filled.first, first != batch {
         throw CommandLineError("input \(input.description) has a fixed batch: --batch \(batch) can't be had")
       }

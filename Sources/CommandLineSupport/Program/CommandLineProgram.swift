@@ -16,8 +16,10 @@ public enum CommandLineProgram {
   public static func main<Command: ParsableCommand>(_ command: Command.Type) -> Never {
     // A reader that goes away (`csn-run ... | head`) ends the program quietly.
     signal(SIGPIPE, SIG_DFL)
-    let outcome = run(command, arguments: Array(CommandLine.arguments.dropFirst()))
-    if !outcome.output.isEmpty { print(outcome.output) }
+    var outcome = run(command, arguments: Array(CommandLine.arguments.dropFirst()))
+    if !outcome.output.isEmpty {
+      do { try StandardOutput.write(outcome.output) } catch { outcome = failure(error, command) }
+    }
     if !outcome.errors.isEmpty { Terminal.writeError(outcome.errors + "\n") }
     exit(outcome.code)
   }
@@ -45,7 +47,7 @@ public enum CommandLineProgram {
   {
     let code = command.exitCode(for: error)
     if code == .success { return Outcome(output: command.fullMessage(for: error)) }
-    let name = command.configuration.commandName ?? command._commandName
+    let name = name(of: command)
     if code == .validationFailure {
       let usage = "Usage: " + command.usageString().split(separator: "\n").joined(separator: "\n       ")
       return Outcome(
@@ -56,7 +58,17 @@ public enum CommandLineProgram {
           See '\(name) --help' for more information.
           """)
     }
-    return Outcome(code: 1, errors: "\(name): error: \(message(for: error))")
+    return failure(error, command)
+  }
+
+  private static func failure<Command: ParsableCommand>(_ error: any Error, _ command: Command.Type)
+    -> Outcome
+  {
+    Outcome(code: 1, errors: "\(name(of: command)): error: \(message(for: error))")
+  }
+
+  private static func name<Command: ParsableCommand>(of command: Command.Type) -> String {
+    command.configuration.commandName ?? command._commandName
   }
 
   /// One line that says what an error says.

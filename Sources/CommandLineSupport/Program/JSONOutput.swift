@@ -10,5 +10,5 @@ enum JSONOutput {
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
-  static func write(_ value: some Encodable) throws { print(try text(value)) }
+  static func write(_ value: some Encodable) throws { try StandardOutput.write(text(value)) }
 }

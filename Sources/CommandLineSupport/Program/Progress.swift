@@ -46,7 +46,9 @@ final class Progress: @unchecked Sendable {
     lock.withLock {
       guard timer != nil else { return }
       let seconds = Int((ContinuousClock.now - start).components.seconds)
-      write("\r" + Self.line(title: title, fraction: fraction, tick: ticks, seconds: seconds))
+      let line = Self.line(
+        title: title, fraction: fraction, tick: ticks, seconds: seconds, columns: Terminal.columns)
+      write("\r" + line)
       ticks += 1
       isShown = true
     }
@@ -60,15 +62,23 @@ final class Progress: @unchecked Sendable {
     }
   }
 
-  /// `fusing [#########...........] 45 %  12 s`.
-  static func line(title: String, fraction: Double?, tick: Int, seconds: Int) -> String {
+  /// `fusing [#########...........] 45 %  12 s`, in less than `columns`: a line that wraps can't be drawn over.
+  static func line(title: String, fraction: Double?, tick: Int, seconds: Int, columns: Int = 80) -> String {
     let width = 30
-    guard let fraction else {
+    let bar: String
+    if let fraction {
+      let filled = Int(fraction * Double(width))
+      let cells = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+      bar = " [\(cells)] \(Int(fraction * 100)) %  \(seconds) s "
+    } else {
       let cells = (0..<width).map { ($0 - tick) % width == 0 ? "#" : "." }
-      return "\(title) [\(cells.joined())]  \(seconds) s "
+      bar = " [\(cells.joined())]  \(seconds) s "
     }
-    let filled = Int(fraction * Double(width))
-    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-    return "\(title) [\(bar)] \(Int(fraction * 100)) %  \(seconds) s "
+    let room = max(columns - 1, 0)
+    guard title.count + bar.count > room else { return title + bar }
+    // The end of a path tells most.
+    let rest = room - bar.count
+    if rest >= 8 { return title.prefix(rest / 2 - 1) + "…" + title.suffix(rest - rest / 2) + bar }
+    return String((title + " \(seconds) s").prefix(room))
   }
 }

@@ -6,6 +6,12 @@ public enum Terminal {
   static let showsProgress =
     isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
 
+  /// How many characters a line of the terminal holds.
+  static var columns: Int {
+    var size = winsize()
+    return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
   static func writeError(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
   /// Prints a line about what is going on.

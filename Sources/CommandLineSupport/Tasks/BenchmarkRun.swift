@@ -61,12 +61,12 @@ public struct BenchmarkRun {
   }
 
   public func run() throws {
-    try settings.check()
+    try OutputFile.check(settings.outputs, notReplacing: [self.model])
     let clock = ContinuousClock()
     let start = clock.now
-    let model = try LoadedModel(self.model, options: settings.session)
+    let model = try LoadedModel(self.model, settings)
     let planned = try PlannedShapes(model.session, name: model.path, given: shapes, batch: batch)
-    let plan = try model.session.plan(for: planned.shapes)
+    let plan = try Progress.show("planning") { _ in try model.session.plan(for: planned.shapes) }
     let loadTime = clock.now - start
     if !planned.assumed.isEmpty {
       Terminal.note("assuming \(planned.assumed.joined(separator: ", ")) (--input-shape)")
@@ -76,15 +76,16 @@ public struct BenchmarkRun {
       try plan.isDynamic || settings.profile != nil
         ? measure(model.session, planned.shapes, report) : measure(try Execution(plan), report)
     }
-    try settings.finish(model.session)
+    try AtomicFile.write(settings.parts(model.session))
+    settings.tell(model.session)
     let macs = plan.steps.reduce(0) { $0 + ($1.multiplyAdds ?? 0) }
     let median = times.quantile(0.5)
     let figures = Figures(
       medianMs: median, minMs: times.min() ?? 0, p90Ms: times.quantile(0.9), runs: runs,
       threads: model.session.threads, loadMs: loadTime.milliseconds, arenaBytes: plan.memory.arenaBytes,
-      peakRSSBytes: Self.peakRSS, macs: macs, gflops: median > 0 ? 2 * Double(macs) / median / 1e6 : 0,
+      peakRSSBytes: ProcessMemory.peak, macs: macs, gflops: median > 0 ? 2 * Double(macs) / median / 1e6 : 0,
       shapes: planned.shapes)
-    if isJSON { try JSONOutput.write(figures) } else { print(figures.text) }
+    if isJSON { try JSONOutput.write(figures) } else { try StandardOutput.write(figures.text) }
   }
 
   /// Times runs of a planned graph.
@@ -117,12 +118,6 @@ public struct BenchmarkRun {
       report(Double(index + 1) / Double(runs))
       return time.milliseconds
     }
-  }
-
-  /// The most memory the process held at one time.
-  private static var peakRSS: Int {
-    var usage = rusage()
-    return getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 ? Int(usage.ru_maxrss) * 1024 : 0
   }
 }
 

@@ -51,7 +51,7 @@ struct ClassificationTask {
 
   private func run(_ classifier: ModelRole.Classifier, on images: [Image]) throws -> Results {
     let step = classifier.batch ?? images.count
-    guard step == 1 || classifier.batch == nil || images.count % step == 0 else {
+    guard images.count % step == 0 else {
       throw CommandLineError("\(model.path) takes \(step) pictures at once, but \(images.count) are given")
     }
     let rows = try Progress.show("classifying") { report in
@@ -74,12 +74,12 @@ struct ClassificationTask {
 
   /// The likeliest classes of each row.
   private func predictions(_ rows: [[Float]]) throws -> [[Prediction]] {
-    let names =
-      self.names ?? model.graph.metadata[CSNMetadata.labels]?.split(separator: "\n").map(String.init)
+    let names = self.names ?? Self.labels(of: model.graph)
     return try rows.map { row in
-      if let names = self.names, names.count != row.count {
+      if let names, names.count != row.count {
+        let owner = self.names == nil ? "\(model.path)" : "--classes"
         throw CommandLineError(
-          "--classes holds \(names.count) names, but \(model.path) has \(row.count) classes")
+          "\(owner) holds \(names.count) names, but \(model.path) has \(row.count) classes")
       }
       // Of equals the first comes first; what is not a number comes last.
       let order = row.indices.sorted { a, b in
@@ -88,10 +88,17 @@ struct ClassificationTask {
         return x > y || x == y && a < b
       }
       return order.prefix(top).map { index in
-        let label = names.flatMap { $0.indices.contains(index) ? $0[index] : nil } ?? "class \(index)"
+        let name = names?[index] ?? ""
+        let label = name.isEmpty ? "class \(index)" : name
         return Prediction(label: label, index: index, probability: row[index])
       }
     }
+  }
+
+  /// The class names that a graph carries; an empty one is that of a class without a name.
+  static func labels(of graph: Graph) -> [String]? {
+    graph.metadata[CSNMetadata.labels]?.split(separator: "\n", omittingEmptySubsequences: false).map(
+      String.init)
   }
 
   /// The row itself where it is a distribution, else its softmax: many exports leave the last layer out.
@@ -109,7 +116,7 @@ extension ModelRole.Classifier {
   /// What a classifier sees of a picture: its shorter side brought to 8/7 of the input (256 for 224), the middle cut out.
   func fitted(_ image: Image) -> Planes {
     let side = max(height, width) * 8 / 7
-    return Planes(image.resized(shorterSide: side).centerCropped(width: width, height: height)).rgb
+    return Planes(image.resized(shorterSide: side, croppedTo: width, by: height)).rgb
   }
 }
 

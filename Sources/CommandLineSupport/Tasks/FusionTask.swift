@@ -30,6 +30,12 @@ struct FusionTask {
       default: try runFusionGraph(on: pictures)
       }
     }
+    let first = set.images[0]
+    guard made.width == first.width, made.height == first.height else {
+      throw CommandLineError(
+        "\(model.path) makes a picture of \(made.width)x\(made.height) from pictures of \(first.width)x\(first.height)"
+      )
+    }
     return picture(from: made, plan: plan, set: set)
   }
 
@@ -55,7 +61,8 @@ struct FusionTask {
     let output = try fusedOutput()
     let images = Tensor(stacking: pictures.map(\.rgb))
     let outputs = try model.session.run(["images": images], outputs: [output])
-    return try Planes(outputs[output] ?? images)
+    guard let made = outputs[output] else { throw CommandLineError("\(model.path) made no '\(output)'") }
+    return try Planes(made)
   }
 
   /// The output that follows the rule asked for.

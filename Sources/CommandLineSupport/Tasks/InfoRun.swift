@@ -16,8 +16,8 @@ public struct InfoRun {
   }
 
   public func run() throws {
-    let info = try ModelInfo(LoadedModel(model, options: settings.session), shapes: shapes)
-    if isJSON { try JSONOutput.write(info) } else { print(info.text) }
+    let info = try ModelInfo(LoadedModel(model, settings), shapes: shapes)
+    if isJSON { try JSONOutput.write(info) } else { try StandardOutput.write(info.text) }
   }
 }
 
@@ -26,7 +26,17 @@ struct ModelInfo: Encodable {
   struct Port: Encodable {
     let name: String
     let type: String
+    /// nil for what is no tensor, or a tensor of unknown rank.
     let shape: [Extent]?
+
+    private enum CodingKeys: String, CodingKey { case name, type, shape }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(name, forKey: .name)
+      try container.encode(type, forKey: .type)
+      try container.encode(shape, forKey: .shape)
+    }
   }
 
   /// A number, or the symbol that stands for one.
@@ -81,52 +91,99 @@ struct ModelInfo: Encodable {
     let macs: Int?
   }
 
+  /// What a run at certain shapes takes.
+  struct Planning {
+    let shapes: [String: [Int]]
+    let isDynamic: Bool
+    /// Multiply-adds of one run.
+    let macs: Int
+    let memory: Memory
+    let steps: [Step]
+  }
+
   let model: String
   let inputs: [Port]
   let outputs: [Port]
-  /// How many nodes of each operator the file holds.
+  /// How many nodes of each operator the file holds, those inside of other nodes included.
   let operators: [String: Int]
-  /// Numbers in the floating-point constants.
+  /// Numbers in the floating-point constants, those inside of nodes included.
   let parameters: Int
-  /// Multiply-adds of one run at `plannedShapes`.
-  let macs: Int
   let passes: [PassReport]
-  let plannedShapes: [String: [Int]]
-  let isDynamic: Bool
-  let memory: Memory
-  let steps: [Step]
   let metadata: [String: String]
-
-  enum CodingKeys: String, CodingKey {
-    case model, inputs, outputs, operators, parameters, macs, passes, memory, steps, metadata
-    case plannedShapes = "planned_shapes"
-    case isDynamic = "dynamic"
-  }
+  let planning: Planning?
+  /// Why there is no plan.
+  let obstacle: String?
 
   init(_ model: LoadedModel, shapes: [String: [Int]]) throws {
     self.model = model.path
     inputs = model.inputs.map(Port.init)
     outputs = model.session.outputs.map(Port.init)
-    operators = model.graph.nodes.reduce(into: [:]) { $0[$1.op.description, default: 0] += 1 }
-    parameters = model.graph.initializers.values.reduce(0) {
-      $0 + ($1.elementType.isFloatingPoint ? $1.count : 0)
-    }
+    operators = model.graph.operatorCounts
+    parameters = model.graph.floatingPointCount
     passes = model.session.passReports
-    let planned = try PlannedShapes(model.session, name: model.path, given: shapes, batch: nil)
-    plannedShapes = planned.shapes
-    let plan = try model.session.plan(for: planned.shapes)
+    metadata = model.graph.metadata
+    do {
+      let planned = try PlannedShapes(model.session, name: model.path, given: shapes, batch: nil)
+      let plan = try Progress.show("planning") { _ in try model.session.plan(for: planned.shapes) }
+      planning = Planning(plan, for: planned.shapes)
+      obstacle = nil
+    } catch  where shapes.isEmpty {
+      // What was assumed is nobody's fault; all else about the model is known.
+      planning = nil
+      obstacle = CommandLineProgram.message(for: error)
+    }
+  }
+}
+
+extension ModelInfo.Planning {
+  init(_ plan: Plan, for shapes: [String: [Int]]) {
+    self.shapes = shapes
     isDynamic = plan.isDynamic
-    macs = plan.steps.reduce(0) { $0 + ($1.multiplyAdds ?? 0) }
+    macs = plan.multiplyAdds
     let report = plan.memory
-    memory = Memory(
+    memory = ModelInfo.Memory(
       arenaBytes: report.arenaBytes, lowerBoundBytes: report.lowerBound, unsharedBytes: report.totalBytes,
       outputBytes: report.outputBytes, packedBytes: report.packedBytes, buffers: report.buffers)
     steps = plan.steps.map {
-      Step(
+      ModelInfo.Step(
         node: $0.node, op: $0.op.description, signature: $0.signature, kernel: $0.choice,
         macs: $0.multiplyAdds)
     }
-    metadata = model.graph.metadata
+  }
+}
+
+extension ModelInfo {
+  private enum CodingKeys: String, CodingKey {
+    case model, inputs, outputs, operators, parameters, macs, passes, memory, steps, metadata
+    case plannedShapes = "planned_shapes"
+    case isDynamic = "dynamic"
+    case obstacle = "not_planned"
+  }
+
+  /// Every key is always there; what is not known is null.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(model, forKey: .model)
+    try container.encode(inputs, forKey: .inputs)
+    try container.encode(outputs, forKey: .outputs)
+    try container.encode(operators, forKey: .operators)
+    try container.encode(parameters, forKey: .parameters)
+    try container.encode(passes, forKey: .passes)
+    try container.encode(metadata, forKey: .metadata)
+    try container.encode(planning?.macs, forKey: .macs)
+    try container.encode(planning?.memory, forKey: .memory)
+    try container.encode(planning?.steps, forKey: .steps)
+    try container.encode(planning?.shapes, forKey: .plannedShapes)
+    try container.encode(planning?.isDynamic, forKey: .isDynamic)
+    try container.encode(obstacle, forKey: .obstacle)
+  }
+}
+
+extension Graph {
+  fileprivate var floatingPointCount: Int {
+    let own = initializers.values.reduce(0) { $0 + ($1.elementType.isFloatingPoint ? $1.count : 0) }
+    let bodies = nodes.flatMap { $0.attributes.values.flatMap(\.subgraphs) }
+    return bodies.reduce(own) { $0 + $1.graph.floatingPointCount }
   }
 }
 
@@ -167,23 +224,7 @@ extension ModelInfo {
     lines.append("parameters \(parameters)")
     lines.append("passes")
     lines += passes.filter { $0.changes > 0 }.map { "  \($0.name): \($0.changes)" }
-    let shapes = plannedShapes.sorted { $0.key < $1.key }
-      .map { "\($0.key)=\($0.value.map(String.init).joined(separator: "x"))" }
-    lines.append("plan for \(shapes.joined(separator: " "))")
-    if isDynamic {
-      lines.append("  shapes depend on data: the interpreter runs the graph")
-    } else {
-      lines.append("  multiply-adds \(macs)")
-      lines.append(
-        "  arena \(ByteSize.text(memory.arenaBytes)) (lower bound \(ByteSize.text(memory.lowerBoundBytes)), "
-          + "unshared \(ByteSize.text(memory.unsharedBytes))), packed weights \(ByteSize.text(memory.packedBytes))"
-      )
-      lines.append("  steps")
-      lines += steps.map { step in
-        "    \(step.op) \(step.node): \(step.signature)"
-          + (step.kernel.map { ", \($0)" } ?? "") + (step.macs.map { ", \($0) multiply-adds" } ?? "")
-      }
-    }
+    lines += planning?.lines ?? ["no plan: \(obstacle ?? "")"]
     if !metadata.isEmpty {
       lines.append("metadata")
       for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
@@ -192,5 +233,24 @@ extension ModelInfo {
       }
     }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension ModelInfo.Planning {
+  fileprivate var lines: [String] {
+    let inputs = shapes.sorted { $0.key < $1.key }
+      .map { "\($0.key)=\($0.value.map(String.init).joined(separator: "x"))" }
+    let title = "plan for \(inputs.joined(separator: " "))"
+    guard !isDynamic else { return [title, "  shapes depend on data: the interpreter runs the graph"] }
+    let rows = steps.map { step in
+      "    \(step.op) \(step.node): \(step.signature)"
+        + (step.kernel.map { ", \($0)" } ?? "") + (step.macs.map { ", \($0) multiply-adds" } ?? "")
+    }
+    return [
+      title, "  multiply-adds \(macs)",
+      "  arena \(ByteSize.text(memory.arenaBytes)) (lower bound \(ByteSize.text(memory.lowerBoundBytes)), "
+        + "unshared \(ByteSize.text(memory.unsharedBytes))), packed weights \(ByteSize.text(memory.packedBytes))",
+      "  steps",
+    ] + rows
   }
 }

@@ -12,12 +12,14 @@ public struct PictureRun {
   public var settings: RunSettings
   /// Where the fused picture goes; nil for `fused.png`.
   public var output: String?
-  public var rule: FusionRule
-  public var color: ColorMode
+  // nil where an option was not given: what a model has no use for is refused.
+  public var rule: FusionRule?
+  public var color: ColorMode?
   public var preprocessing: Preprocessing?
-  public var rounding: Rounding
+  public var rounding: Rounding?
   public var classes: String?
-  public var top: Int
+  /// How many classes are told of a picture; nil for 5.
+  public var top: Int?
   /// Where the HTML report goes.
   public var report: String?
   public var isJSON: Bool
@@ -26,9 +28,9 @@ public struct PictureRun {
 
   public init(
     model: String, images: [String], settings: RunSettings, output: String? = nil,
-    rule: FusionRule = .auto,
-    color: ColorMode = .auto, preprocessing: Preprocessing? = nil, rounding: Rounding = .nearest,
-    classes: String? = nil, top: Int = 5, report: String? = nil, isJSON: Bool = false
+    rule: FusionRule? = nil,
+    color: ColorMode? = nil, preprocessing: Preprocessing? = nil, rounding: Rounding? = nil,
+    classes: String? = nil, top: Int? = nil, report: String? = nil, isJSON: Bool = false
   ) {
     self.model = model
     self.images = images
@@ -52,48 +54,61 @@ public struct PictureRun {
   }
 
   public func run() throws {
-    for path in [output, report].compactMap(\.self) { try OutputFile.check(path) }
-    try settings.check()
-    let names = try classes.map { try ClassList($0) }?.names
-    let set = try PictureSet(reading: images)
-    let model = try LoadedModel(self.model, options: settings.session)
+    try OutputFile.check(outputs(), notReplacing: inputs)
+    let names = try classNames()
+    let model = try LoadedModel(self.model, settings)
     let role = try ModelRole(model)
-    let fused = try fuse(set, model, role)
+    try checkOptions(for: role, of: model)
+    let path = role.fuses ? output ?? Self.defaultOutput : nil
+    try OutputFile.check(outputs(fused: path), notReplacing: inputs)
+    let set = try PictureSet(
+      reading: images, memory: settings.memory,
+      bytesPerPixel: role.fuses ? Self.bytesPerFusedPixel : Self.bytesPerPixel)
+    let fused = try role.fuses ? fuse(set, model, role) : nil
     let classification = ClassificationTask(
-      model: model, role: role, names: names, top: top, preprocessing: preprocessing ?? .imagenet)
+      model: model, role: role, names: names, top: top ?? 5, preprocessing: preprocessing ?? .imagenet)
     let results = try classification.run(on: set.images)
-
-    let path = output ?? Self.defaultOutput
-    let summary = Summary(
-      fused: fused == nil ? nil : path, similarity: results.similarity, classes: results.classes)
-    let page = try report.map { _ in
-      try ReportPage(model: self.model, set: set, fused: fused, summary: summary).html()
-    }
-    if let fused { try PNG.write(fused, to: path) }
-    if let report, let page { try AtomicFile.write(to: report) { try $0.write(Array(page.utf8)) } }
-    try settings.finish(model.session)
-    if isJSON { try JSONOutput.write(summary) } else { print(text(summary, fused)) }
+    let summary = Summary(fused: path, similarity: results.similarity, classes: results.classes)
+    try Progress.show("writing") { _ in try write(set, fused, summary, model.session) }
+    settings.tell(model.session)
+    if isJSON { try JSONOutput.write(summary) } else { try StandardOutput.write(text(summary, fused)) }
   }
 
-  private func fuse(_ set: PictureSet, _ model: LoadedModel, _ role: ModelRole) throws -> Image? {
-    switch role {
-    case .classifier, .similarityNetwork:
-      guard output == nil else {
-        throw CommandLineError("\(self.model) classifies and makes no picture: -o has no use")
-      }
-      return nil
-    case .fusionGraph, .fusionModel:
-      if output == nil {
-        guard !images.contains(Self.defaultOutput) else {
-          throw CommandLineError(
-            "the result would replace \(Self.defaultOutput), which is an input; name it with -o")
-        }
-        try OutputFile.check(Self.defaultOutput)
-      }
-      let choices = FusionTask.Settings(
-        rule: rule, color: color, rounding: rounding, preprocessing: preprocessing)
-      return try FusionTask(model: model, role: role, settings: choices).fuse(set)
+  /// Bytes for each pixel of a picture: as it is read, and, of those that are fused, as planes of floats and in the
+  /// tensor that the model reads.
+  private static let bytesPerPixel = 8
+  private static let bytesPerFusedPixel = bytesPerPixel + 2 * 3 * 4
+
+  private var inputs: [String] { [model] + images + [classes].compactMap(\.self) }
+
+  private func outputs(fused: String? = nil) -> [OutputFile] {
+    [(fused ?? output).map { OutputFile("-o", $0) }, report.map { OutputFile("--report", $0) }].compactMap(
+      \.self)
+      + settings.outputs
+  }
+
+  private func classNames() throws -> [String]? {
+    guard let list = try classes.map({ try ClassList($0) }) else { return nil }
+    guard let names = list.names else { throw ValidationError("--classes takes a file of names here.") }
+    return names
+  }
+
+  private func fuse(_ set: PictureSet, _ model: LoadedModel, _ role: ModelRole) throws -> Image {
+    let choices = FusionTask.Settings(
+      rule: rule ?? .auto, color: color ?? .auto, rounding: rounding ?? .nearest, preprocessing: preprocessing
+    )
+    return try FusionTask(model: model, role: role, settings: choices).fuse(set)
+  }
+
+  /// Writes picture, report and trace; none takes its name before all are whole.
+  private func write(_ set: PictureSet, _ fused: Image?, _ summary: Summary, _ session: Session) throws {
+    var parts: [AtomicFile.Part] = []
+    if let fused, let path = summary.fused { parts.append(PNG.part(fused, path)) }
+    if let report {
+      let page = try ReportPage(model: model, set: set, fused: fused, summary: summary).html()
+      parts.append(AtomicFile.Part(report) { try $0.write(Array(page.utf8)) })
     }
+    try AtomicFile.write(parts + settings.parts(session))
   }
 
   private func text(_ summary: Summary, _ fused: Image?) -> String {

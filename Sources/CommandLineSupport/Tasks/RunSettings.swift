@@ -4,23 +4,35 @@ import ONNXParse
 /// How a model is run, whatever it is run on.
 public struct RunSettings: Sendable {
   public var session: Session.Options
-  /// Where the trace of the last run goes.
+  public var precision: Precision
+  /// Where the trace goes.
   public var profile: String?
 
-  public init(session: Session.Options = Session.Options(), profile: String? = nil) {
+  public init(
+    session: Session.Options = Session.Options(), precision: Precision = .f32, profile: String? = nil
+  ) {
     self.session = session
     self.session.profile = profile != nil
+    self.session.precision = precision == .bf16 ? .bfloat16 : .float32
+    self.precision = precision
     self.profile = profile
   }
 
-  /// Throws where the trace can't be written.
-  func check() throws { if let profile { try OutputFile.check(profile) } }
+  /// What is written besides the results.
+  var outputs: [OutputFile] { profile.map { [OutputFile("--profile", $0)] } ?? [] }
 
-  /// Writes the trace, and prints where the time went, on standard error.
-  func finish(_ session: Session) throws {
-    guard let profile else { return }
-    let measured = session.profile
-    try AtomicFile.write(to: profile) { try $0.write(Array(measured.chromeTrace.utf8)) }
-    Terminal.note(measured.table)
+  /// The most memory that a run and what goes into it may take.
+  var memory: Int { session.maxMemory ?? SystemMemory.available }
+
+  /// The trace, to be written with the results.
+  func parts(_ session: Session) -> [AtomicFile.Part] {
+    guard let profile else { return [] }
+    let trace = session.profile.chromeTrace
+    return [AtomicFile.Part(profile) { try $0.write(Array(trace.utf8)) }]
+  }
+
+  /// Prints where the time went, on standard error.
+  func tell(_ session: Session) {
+    if profile != nil { Terminal.note(session.profile.table) }
   }
 }

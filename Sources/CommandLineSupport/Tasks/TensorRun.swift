@@ -32,25 +32,25 @@ public struct TensorRun {
   }
 
   public func run() throws {
-    try OutputFile.check(outputs)
-    try settings.check()
+    try OutputFile.check(
+      [OutputFile("--outputs", outputs)] + settings.outputs, notReplacing: [self.model, inputs])
     let given = try NPZ.read(from: inputs)
     for (name, shape) in shapes where given[name].map({ $0.shape != shape }) ?? true {
       throw CommandLineError(
         "--input-shape: \(inputs) holds \(given[name].map { "'\(name)' \($0)" } ?? "no '\(name)'"), not \(shape)"
       )
     }
-    var options = settings.session
+    var settings = settings
     // The one run needs no weight twice.
-    options.releasesWeights = true
-    let model = try LoadedModel(self.model, options: options)
+    settings.session.releasesWeights = true
+    let model = try LoadedModel(self.model, settings)
     let results = try Progress.show("running") { _ in try model.session.run(given.dictionary) }
     var named = NamedTensors()
     for port in model.session.outputs {
       if let tensor = results[port.name] { named.append(tensor, named: port.name) }
     }
-    try NPZ.write(named, to: outputs)
-    try settings.finish(model.session)
+    try AtomicFile.write([NPZ.part(named, outputs)] + settings.parts(model.session))
+    settings.tell(model.session)
     guard isJSON else { return }
     try JSONOutput.write(
       Summary(

@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ONNXParse
 import TensorFiles
 
 /// `csn-run MODEL --test-data DIR`: compares a model's outputs with recorded ones.
@@ -47,15 +48,15 @@ public struct TestDataRun {
   /// Prints pass or fail for each output.
   /// - Throws: `CommandLineError` where one differs.
   public func run() throws {
-    try settings.check()
-    let model = try LoadedModel(self.model, options: settings.session)
+    try OutputFile.check(settings.outputs, notReplacing: [self.model])
+    let model = try LoadedModel(self.model, settings)
     let session = model.session
     let data = try TestDataSet(
       folder: folder, inputs: session.inputs.map { .init($0.type) },
       outputs: session.outputs.map { .init($0.type) })
     var values: [String: RuntimeValue] = [:]
     for (port, value) in zip(session.inputs, data.inputs) { values[port.name] = value }
-    let results = try session.run(values: values)
+    let results = try Progress.show("running") { _ in try session.run(values: values) }
     let verdicts = zip(session.outputs, data.outputs).compactMap { port, expected -> Verdict? in
       guard let expected else { return nil }
       guard let actual = results[port.name] else {
@@ -66,12 +67,13 @@ public struct TestDataRun {
         output: port.name, passed: result.failure == nil, largestDifference: result.largestDifference,
         failure: result.failure)
     }
-    try settings.finish(session)
+    try AtomicFile.write(settings.parts(session))
+    settings.tell(session)
     let failures = verdicts.filter { !$0.passed }
     if isJSON {
       try JSONOutput.write(Summary(passed: failures.isEmpty, outputs: verdicts))
     } else {
-      for verdict in verdicts { print(verdict.line) }
+      for verdict in verdicts { try StandardOutput.write(verdict.line) }
     }
     guard failures.isEmpty else {
       throw CommandLineError("\(failures.count) of \(verdicts.count) outputs differ from \(folder)")

@@ -1,4 +1,5 @@
 import ONNXParse
+import Synchronization
 
 /// Runs a graph node by node on tensors, sequences and optionals, with the operators that plans use too.
 ///
@@ -9,6 +10,8 @@ public struct Interpreter: Sendable {
   let evaluator: NodeEvaluator
   /// How many subgraphs this one is inside of.
   private let depth: Int
+  /// Where the nodes that ran are noted, those inside of subgraphs not; nil where nobody asks.
+  var trace: Trace?
 
   /// An interpreter for `graph`, on one thread.
   public init(_ graph: Graph, registry: OperatorRegistry = .standard) {
@@ -42,8 +45,13 @@ public struct Interpreter: Sendable {
   /// Runs one node on `values` and adds what it makes.
   private func run(_ node: Node, in values: inout [Value.ID: RuntimeValue]) throws {
     let inputs = try node.inputs.map { try $0.map { try value(of: $0, in: values) } }
+    let start = trace == nil ? 0 : monotonicNanoseconds()
     let results = try evaluator.evaluate(node, inputs: inputs) { subgraph, inputs in
       try run(subgraph, inputs: inputs, around: values)
+    }
+    if let trace {
+      let end = monotonicNanoseconds()
+      trace.add(StepDescription(node, inputs: inputs, outputs: results), start, end)
     }
     for (index, id) in node.outputs.enumerated() {
       guard let id else { continue }
@@ -76,6 +84,35 @@ public struct Interpreter: Sendable {
     if let value = values[id] { return value }
     if let constant = graph.initializers[id] { return .tensor(constant) }
     throw GraphError(.invalidInput, "input '\(graph.values[id]?.name ?? "#\(id.rawValue)")' is not given")
+  }
+}
+
+extension Interpreter {
+  /// The nodes of one run, with the start and the end of each.
+  final class Trace: Sendable {
+    typealias Entry = (description: StepDescription, start: UInt64, end: UInt64)
+
+    private let list = Mutex<[Entry]>([])
+
+    var entries: [Entry] { list.withLock { $0 } }
+
+    fileprivate func add(_ description: StepDescription, _ start: UInt64, _ end: UInt64) {
+      list.withLock { $0.append((description, start, end)) }
+    }
+  }
+}
+
+extension StepDescription {
+  /// A node that the interpreter ran on these values.
+  fileprivate init(_ node: Node, inputs: [RuntimeValue?], outputs: [RuntimeValue?]) {
+    func types(_ values: [RuntimeValue?]) -> [String] { values.compactMap { $0?.type.description } }
+    self.init(
+      node: node.label, op: node.op,
+      signature: types(inputs).joined(separator: " x ") + " -> " + types(outputs).joined(separator: ", "),
+      choice: nil,
+      multiplyAdds: MultiplyAdds.count(
+        node, inputs: inputs.map { $0?.tensor?.shape }, outputs: outputs.map { $0?.tensor?.shape }),
+      byteCount: (inputs + outputs).reduce(0) { $0 + ($1?.tensor?.bytes?.count ?? 0) })
   }
 }
 

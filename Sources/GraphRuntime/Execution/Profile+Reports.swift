@@ -71,7 +71,7 @@ extension Profile {
     String(repeating: " ", count: max(0, width - text.count)) + text
   }
 
-  /// The last run in the Chrome trace format (chrome://tracing, Perfetto): one complete event a step.
+  /// `events` in the Chrome trace format (chrome://tracing, Perfetto): one complete event a step.
   public var chromeTrace: String {
     let origin = events.first?.start ?? 0
     let entries = events.map { event in

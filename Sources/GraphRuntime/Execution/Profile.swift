@@ -1,8 +1,8 @@
 import Synchronization
 
-/// How long the steps of a session's planned runs took.
+/// How long the steps of a session's runs took.
 public struct Profile: Sendable {
-  /// One step of one plan, over all runs.
+  /// One step of one plan, or one node of an interpreted graph, over all runs.
   public struct Step: Sendable {
     public let description: StepDescription
     public internal(set) var runs = 0
@@ -21,7 +21,7 @@ public struct Profile: Sendable {
 
   /// In the order of the plans and of their steps.
   public internal(set) var steps: [Step] = []
-  /// The events of the last run.
+  /// The events of each plan's last run, and of the last interpreted one, in the order of time.
   public internal(set) var events: [Event] = []
 
   /// Nanoseconds of all steps together.
@@ -34,25 +34,41 @@ final class ProfileRecorder: Sendable {
     var plans: [ObjectIdentifier: Range<Int>] = [:]
     /// Keeps the plans, so that their identities stay theirs.
     var kept: [Plan] = []
-    var profile = Profile()
+    var interpreted: [InterpretedNode: Int] = [:]
+    var steps: [Profile.Step] = []
+    /// By plan; nil for the interpreter.
+    var lastRuns: [ObjectIdentifier?: [Profile.Event]] = [:]
+  }
+
+  fileprivate struct InterpretedNode: Hashable {
+    let name: String
+    let signature: String
   }
 
   private let state = Mutex(State())
 
-  var profile: Profile { state.withLock { $0.profile } }
+  var profile: Profile {
+    state.withLock { state in
+      Profile(
+        steps: state.steps, events: state.lastRuns.values.flatMap(\.self).sorted { $0.start < $1.start })
+    }
+  }
 
   /// Adds one run of `plan`: the start and the end of each of its steps.
   func add(_ plan: Plan, _ times: [(start: UInt64, end: UInt64)]) {
     state.withLock { state in
       let range = state.range(of: plan)
-      for (index, time) in zip(range, times) {
-        let duration = time.end - time.start
-        state.profile.steps[index].runs += 1
-        state.profile.steps[index].nanoseconds += duration
-        state.profile.steps[index].fastest = min(state.profile.steps[index].fastest, duration)
+      state.lastRuns[ObjectIdentifier(plan)] = zip(range, times).map { index, time in
+        state.record(index, start: time.start, end: time.end)
       }
-      state.profile.events = zip(plan.steps, times).map {
-        Profile.Event(description: $0, start: $1.start, duration: $1.end - $1.start)
+    }
+  }
+
+  /// Adds one run of a graph that the interpreter ran: its nodes, with the start and the end of each.
+  func add(_ nodes: [Interpreter.Trace.Entry]) {
+    state.withLock { state in
+      state.lastRuns[nil] = nodes.map { node in
+        state.record(state.index(of: node.description), start: node.start, end: node.end)
       }
     }
   }
@@ -61,10 +77,27 @@ final class ProfileRecorder: Sendable {
 extension ProfileRecorder.State {
   fileprivate mutating func range(of plan: Plan) -> Range<Int> {
     if let range = plans[ObjectIdentifier(plan)] { return range }
-    let first = profile.steps.count
-    profile.steps += plan.steps.map { Profile.Step(description: $0) }
-    plans[ObjectIdentifier(plan)] = first..<profile.steps.count
+    let first = steps.count
+    steps += plan.steps.map { Profile.Step(description: $0) }
+    plans[ObjectIdentifier(plan)] = first..<steps.count
     kept.append(plan)
-    return first..<profile.steps.count
+    return first..<steps.count
+  }
+
+  fileprivate mutating func index(of description: StepDescription) -> Int {
+    let node = ProfileRecorder.InterpretedNode(name: description.node, signature: description.signature)
+    if let index = interpreted[node] { return index }
+    steps.append(Profile.Step(description: description))
+    interpreted[node] = steps.count - 1
+    return steps.count - 1
+  }
+
+  /// Counts one run of a step.
+  fileprivate mutating func record(_ index: Int, start: UInt64, end: UInt64) -> Profile.Event {
+    let duration = end - start
+    steps[index].runs += 1
+    steps[index].nanoseconds += duration
+    steps[index].fastest = min(steps[index].fastest, duration)
+    return Profile.Event(description: steps[index].description, start: start, duration: duration)
   }
 }

@@ -93,12 +93,18 @@ extension Session {
     }
     let evaluator = NodeEvaluator(
       registry: planner.registry, pool: planner.pool, memoryLimit: planner.memoryLimit)
-    return try Interpreter(graph, evaluator: evaluator).run(given, outputs: outputs)
+    var interpreter = Interpreter(graph, evaluator: evaluator)
+    guard options.profile else { return try interpreter.run(given, outputs: outputs) }
+    let trace = Interpreter.Trace()
+    interpreter.trace = trace
+    let results = try interpreter.run(given, outputs: outputs)
+    recorder.add(trace.entries)
+    return results
   }
 }
 
 /// The system's monotonic clock.
-private func monotonicNanoseconds() -> UInt64 {
+func monotonicNanoseconds() -> UInt64 {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -19,7 +19,7 @@ public struct Tensor: Sendable {
   /// The number of elements.
   public var count: Int { shape.elementCount! }
 
-  /// A tensor over `bytes`.
+  /// A tensor over `bytes`; those of a tensor of `bool` count as true where they are not 0.
   /// - Throws: `GraphError` when the shape overflows or the byte count does not match it.
   public init(_ elementType: ElementType, shape: [Int], bytes: ByteRegion) throws {
     guard let count = shape.elementCount, let expected = elementType.byteCount(of: count) else {
@@ -32,7 +32,7 @@ public struct Tensor: Sendable {
     }
     self.elementType = elementType
     self.shape = shape
-    storage = .bytes(bytes)
+    storage = .bytes(elementType == .bool ? bytes.normalizedBooleans : bytes)
   }
 
   /// A tensor of strings.
@@ -169,6 +169,18 @@ extension UInt16: TensorElement { public static var elementType: ElementType { .
 extension UInt32: TensorElement { public static var elementType: ElementType { .uint32 } }
 extension UInt64: TensorElement { public static var elementType: ElementType { .uint64 } }
 extension Bool: TensorElement { public static var elementType: ElementType { .bool } }
+
+extension ByteRegion {
+  /// The bytes with everything but 0 made 1: any other byte in a Swift `Bool` is undefined behaviour.
+  fileprivate var normalizedBooleans: ByteRegion {
+    withUnsafeBytes { source in
+      if source.allSatisfy({ $0 <= 1 }) { return self }
+      return ByteRegion(count: count) { target in
+        for index in 0..<count { target[index] = source[index] == 0 ? 0 : 1 }
+      }
+    }
+  }
+}
 
 extension Tensor: CustomStringConvertible {
   public var description: String { "\(elementType)\(shape)" }

@@ -1,5 +1,13 @@
 import ONNXParse
 
+extension Graph {
+  /// Whether some of it is computed on 8-bit integers, or was meant to be: it brings scales and zero points.
+  public var isQuantized: Bool {
+    let operators = (Quantization.operators + QuantizedProducts.operators).map(\.name.description)
+    return !Set(operators).isDisjoint(with: operatorCounts.keys)
+  }
+}
+
 /// Linear quantisation: QuantizeLinear-25, DequantizeLinear-25, DynamicQuantizeLinear-11.
 enum Quantization {
   static let operators: [Operator] = [

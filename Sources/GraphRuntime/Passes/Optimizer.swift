@@ -22,6 +22,11 @@ public struct Optimizer: Sendable {
   /// Passes of the caller's choice.
   public init(passes: [any Pass]) { self.passes = passes }
 
+  /// Whether all its passes went through `graph` before.
+  public func isDone(on graph: Graph) -> Bool {
+    Set(passes.map(\.name)).isSubset(of: graph.passReports.map(\.name))
+  }
+
   /// Optimises `graph`; inputs and outputs keep their names and order.
   /// - Returns: what each pass did, in the order of the passes.
   /// - Throws: `GraphError` when types can't be inferred or a pass fails; the graph is then unchanged.

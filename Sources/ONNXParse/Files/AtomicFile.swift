@@ -2,19 +2,19 @@ import Glibc
 
 /// A file in the making, which takes its name only when it is whole.
 ///
-/// The bytes go to a temporary file in the same folder; `commit` flushes it to the disk and renames it. Until then,
-/// and for good where the writing fails, what stood under the name stands as it was. Pipes and devices, which
+/// The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed. Until then, and for
+/// good where the writing fails, what stood under the name stands as it was. Pipes and devices, which
 /// can't be replaced, are written to directly.
 public struct AtomicFile: ~Copyable {
   public let path: String
   /// The open file, for C libraries that write to a descriptor themselves.
   public let descriptor: Int32
-  /// Where the bytes go until `commit`; nil for a pipe or a device.
+  /// Where the bytes go until the file takes its name; nil for a pipe or a device.
   private var temporaryPath: String?
-  /// The file that `commit` replaces: `path` with its symbolic links followed.
+  /// The file that is replaced: `path` with its symbolic links followed.
   private let target: String
 
-  /// Writes the whole of a file: `body` gets the open file, which is committed when it returns and dropped when it throws.
+  /// Writes the whole of a file: `body` gets the open file, which takes its name when it returns and is dropped when it throws.
   /// Where `path` is a symbolic link, the file it leads to is replaced, or the link itself if `followsLinks` is false.
   /// - Throws: `FileError`, and whatever `body` throws.
   public static func write(
@@ -22,7 +22,32 @@ public struct AtomicFile: ~Copyable {
   ) throws {
     var file = try open(path, followsLinks: followsLinks)
     try body(file)
-    try file.commit()
+    try file.flush()
+    try file.takeName()
+  }
+
+  /// One of several files that are written together.
+  public struct Part {
+    let path: String
+    let body: (borrowing AtomicFile) throws -> Void
+
+    /// - Parameter body: writes the whole file.
+    public init(_ path: String, _ body: @escaping (borrowing AtomicFile) throws -> Void) {
+      self.path = path
+      self.body = body
+    }
+  }
+
+  /// Writes several files: the first takes its name only when all are whole and on the disk, so that where one fails,
+  /// none is replaced.
+  /// - Throws: `FileError`, and whatever a part's body throws.
+  public static func write(_ parts: [Part]) throws {
+    guard let part = parts.first else { return }
+    var file = try open(part.path, followsLinks: true)
+    try part.body(file)
+    try file.flush()
+    try write(Array(parts.dropFirst()))
+    try file.takeName()
   }
 
   private init(path: String, target: String, descriptor: Int32, temporaryPath: String?) {
@@ -73,10 +98,16 @@ public struct AtomicFile: ~Copyable {
   /// Appends `bytes`.
   public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
-  /// Flushes the file to the disk and gives it its name.
-  private mutating func commit() throws {
+  /// Brings the file's bytes to the disk.
+  private func flush() throws {
+    guard temporaryPath == nil || fsync(descriptor) == 0 else {
+      throw FileError(path, errno: errno, doing: "write")
+    }
+  }
+
+  /// Gives the file its name.
+  private mutating func takeName() throws {
     guard let temporaryPath else { return }
-    guard fsync(descriptor) == 0 else { throw FileError(path, errno: errno, doing: "write") }
     guard rename(temporaryPath, target) == 0 else { throw FileError(path, errno: errno, doing: "write") }
     self.temporaryPath = nil
     // The name is safe only once the folder is on the disk too; a system that can't do it has the file all the same.
