@@ -40,10 +40,10 @@ public struct TensorRun {
         "--input-shape: \(inputs) holds \(given[name].map { "'\(name)' \($0)" } ?? "no '\(name)'"), not \(shape)"
       )
     }
-    var settings = settings
+    var once = settings
     // The one run needs no weight twice.
-    settings.session.releasesWeights = true
-    let model = try LoadedModel(self.model, settings)
+    once.session.releasesWeights = true
+    let model = try LoadedModel(self.model, once)
     let results = try Progress.show("running") { _ in try model.session.run(given.dictionary) }
     var named = NamedTensors()
     for port in model.session.outputs {
