@@ -127,8 +127,9 @@ struct ModelInfo: Encodable {
       let plan = try Progress.show("planning") { _ in try model.session.plan(for: planned.shapes) }
       planning = Planning(plan, for: planned.shapes)
       obstacle = nil
-    } catch  where shapes.isEmpty {
+    } catch {
       // What was assumed is nobody's fault; all else about the model is known.
+      guard shapes.isEmpty else { throw error }
       planning = nil
       obstacle = CommandLineProgram.message(for: error)
     }
