@@ -67,9 +67,12 @@ let package = Package(
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
     .testTarget(
       name: "ImageFilesTests", dependencies: ["ImageFiles", "TestSupport"], exclude: ["decode_png.py"]),
-    .testTarget(name: "CSNGraphsTests", dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "SampleScenes", "TestSupport"]),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
+      name: "CSNGraphsTests",
+      dependencies: ["CSNGraphs", "TensorFiles", "ImageFiles", "SampleScenes", "TestSupport"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["CommandLineSupport", "csn-run", "csn-convert", "TestSupport"],
       exclude: ["Snapshots"]),
     .testTarget(name: "ConformanceTests", dependencies: ["GraphRuntime", "TensorFiles", "TestSupport"]),
   ],
