@@ -130,8 +130,9 @@ public struct Tensor: Sendable {
   public var aligned: Tensor {
     guard !isAligned, let region = bytes else { return self }
     if case .deferred = storage { return Tensor(unchecked: elementType, shape: shape, bytes: region) }
-    return region.withUnsafeBytes {
-      Tensor(unchecked: elementType, shape: shape, bytes: ByteRegion(copying: $0))
+    return region.withUnsafeBytes { source in
+      let copy = ByteRegion(transient: source.count) { $0.copyMemory(from: source) }
+      return Tensor(unchecked: elementType, shape: shape, bytes: copy)
     }
   }
 

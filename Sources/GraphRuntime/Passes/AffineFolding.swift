@@ -1,3 +1,5 @@
+import ONNXParse
+
 /// Folds BatchNormalization, and scaling and shifting by constants a channel, into the weights of the convolution or
 /// Gemm before them.
 struct AffineFolding: Pass {
@@ -43,6 +45,8 @@ private struct LinearLayer: Sendable {
   private let weight: Tensor
   /// The output channel of weight element `index`.
   private let channel: @Sendable (_ index: Int) -> Int
+  /// How many elements one behind the other are of one channel.
+  private let run: Int
 
   init?(_ node: Node, _ index: GraphIndex) {
     guard let weight = index.constant(node.input(1)), weight.elementType == .float32, weight.count > 0 else {
@@ -56,11 +60,13 @@ private struct LinearLayer: Sendable {
       channels = shape[0]
       let perChannel = shape[1] * taps
       channel = { $0 / perChannel }
+      run = perChannel
       outputRank = shape.count
     case "ConvTranspose":
       guard shape.count > 2, node.attributes["group"]?.int ?? 1 == 1 else { return nil }
       channels = shape[1]
       channel = { [channels] in $0 / taps % channels }
+      run = taps
       outputRank = shape.count
     case "Gemm":
       guard shape.count == 2, node.attributes["alpha"]?.float ?? 1 == 1,
@@ -70,6 +76,7 @@ private struct LinearLayer: Sendable {
       channels = transposed ? shape[0] : shape[1]
       let columns = shape[1]
       channel = { transposed ? $0 / columns : $0 % columns }
+      run = transposed ? columns : 1
       outputRank = 2
     default: return nil
     }
@@ -95,23 +102,29 @@ private struct LinearLayer: Sendable {
   private static let largestMadeAtOnce = 1 << 16
 
   func weights(scaledBy scale: [Double]) -> Tensor {
-    guard weight.count * 4 > Self.largestMadeAtOnce, weight.deferred == nil, let bytes = weight.bytes else {
-      return scaled(scale)
-    }
+    let source = weight.bytes!
     let recipe = DeferredBytes.Recipe(
-      source: UInt(bitPattern: bytes.start), scale: scale, shape: weight.shape)
-    let deferred = DeferredBytes(recipe: recipe) { [self] in
-      // The model's weights make room for the scaled ones.
-      defer { bytes.releasePages() }
-      return scaled(scale).bytes!
-    }
-    return Tensor(.float32, shape: weight.shape, deferred: deferred)
+      source: UInt(bitPattern: source.start), scale: scale, shape: weight.shape)
+    let deferred = DeferredBytes(recipe: recipe) { [self] in scaled(source, by: scale) }
+    let tensor = Tensor(.float32, shape: weight.shape, deferred: deferred)
+    // What is made only now, and goes again, names no recipe.
+    return source.count > Self.largestMadeAtOnce && weight.deferred == nil ? tensor : tensor.aligned
   }
 
-  private func scaled(_ scale: [Double]) -> Tensor {
-    weight.withUnsafeElements(of: Float.self) { source in
-      Tensor(Float.self, shape: weight.shape) { target in
-        for index in source.indices { target[index] = Float(Double(source[index]) * scale[channel(index)]) }
+  private func scaled(_ source: ByteRegion, by scale: [Double]) -> ByteRegion {
+    // The model's weights make room for the scaled ones.
+    defer { source.releasePages() }
+    return ByteRegion(transient: source.count) { target in
+      let target = target.bindMemory(to: Float.self)
+      source.withUnsafeBytes { source in
+        for start in stride(from: 0, to: target.count, by: run) {
+          let factor = scale[channel(start)]
+          for index in start..<start + run {
+            // A file may leave its weights at odd addresses.
+            let value = source.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+            target[index] = Float(Double(value) * factor)
+          }
+        }
       }
     }
   }
