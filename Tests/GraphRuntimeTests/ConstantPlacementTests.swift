@@ -33,7 +33,8 @@ import Testing
     graph.addOutput(
       graph.add(
         "Gemm", pooled, try constant(10, 64, seed: 3), try constant(10, seed: 4),
-        attributes: ["transB": .int(1)], output: "y"))
+        // Scaled products are not packed.
+        attributes: ["transB": .int(1), "alpha": .float(0.5)], output: "y"))
     return graph
   }
 
