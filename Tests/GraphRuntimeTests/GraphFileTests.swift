@@ -147,9 +147,10 @@ import Testing
     var encoder = DescriptionEncoder()
     encoder.write(graph)
     // A tensor, of float, row-major, with a shape, of 4 extents.
-    let place = try #require(encoder.bytes.indices.dropLast(4).first {
-      Array(encoder.bytes[$0..<$0 + 5]) == [1, 1, 0, 1, 4]
-    })
+    let place = try #require(
+      encoder.bytes.indices.dropLast(4).first {
+        Array(encoder.bytes[$0..<$0 + 5]) == [1, 1, 0, 1, 4]
+      })
     for code: UInt8 in [0, 1, 2, 3] {
       var forged = encoder.bytes
       forged[place + 2] = code
@@ -185,7 +186,8 @@ import Testing
   @Test func forgedGraphsThatOpenRun() throws {
     var graph = Graph()
     let x = graph.addInput("x", .tensor(TensorType(.float32, [1, 16, 4, 4])))
-    let weights = graph.addInitializer("w", Tensor([Float](repeating: 0.5, count: 256), shape: [16, 16, 1, 1]))
+    let weights = graph.addInitializer(
+      "w", Tensor([Float](repeating: 0.5, count: 256), shape: [16, 16, 1, 1]))
     let bias = graph.addInitializer("b", Tensor([Float](repeating: 1, count: 16), shape: [16]))
     let convolved = graph.add("Relu", graph.add("Conv", x, weights, bias))
     let joined = graph.add("Concat", convolved, x, attributes: ["axis": .int(1)])
@@ -218,7 +220,8 @@ import Testing
         else { return }
         var inputs: [String: Tensor] = [:]
         for id in graph.inputs {
-          guard let type = graph[id].type?.tensor, type.elementType == .float32, let shape = type.concreteShape,
+          guard let type = graph[id].type?.tensor, type.elementType == .float32,
+            let shape = type.concreteShape,
             let count = shape.elementCount, count <= 1 << 16
           else { return }
           inputs[graph[id].name] = Tensor([Float](repeating: 1, count: count), shape: shape)

@@ -29,7 +29,7 @@ struct TypeInferenceTests {
         infer: { inference in
           inference.outputTypes[0] = try inference.inferSubgraph("body", [inference.inputTypes[0]])[0]
         }, evaluate: { $0.inputs }),
-    ],
+    ]
   ])
 
   private func type(_ shape: Shape) -> ValueType { .tensor(TensorType(.float32, shape)) }
@@ -168,7 +168,8 @@ struct TypeInferenceTests {
       body.addOutput(body.add("Identity", goesOn))
       body.addOutput(body.add("Concat", value, inner, attributes: ["axis": .int(0)]))
       let attribute = Attribute.graph(Subgraph(graph: body, captures: []))
-      graph.addOutput(graph.add("Loop", trips, nil, start, attributes: ["body": attribute], name: "loop\(depth)"))
+      graph.addOutput(
+        graph.add("Loop", trips, nil, start, attributes: ["body": attribute], name: "loop\(depth)"))
       return graph
     }
     var shallow = loops(5)

@@ -29,7 +29,9 @@ final class PlanCache: Sendable {
       if let known = state.use(key) { return known }
       state.plans[key] = made
       state.order.append(key)
-      if state.order.count > Self.capacity, let dropped = state.plans.removeValue(forKey: state.order.removeFirst()) {
+      if state.order.count > Self.capacity,
+        let dropped = state.plans.removeValue(forKey: state.order.removeFirst())
+      {
         idle.forget(dropped.plan)
       }
       return made

@@ -64,7 +64,8 @@ private final class GraphExporter {
         let copy = unique(output.name, in: &valueNames)
         proto.nodes.append(
           NodeProto(
-            opType: OperatorName.identity.type, inputs: [output.name], outputs: [copy], name: unique(copy, in: &nodeNames)))
+            opType: OperatorName.identity.type, inputs: [output.name], outputs: [copy],
+            name: unique(copy, in: &nodeNames)))
         output.name = copy
       }
       proto.outputs.append(output)

@@ -48,7 +48,9 @@ enum Convolutions {
     if let outputs = w[0].value, outputs % groups != 0 {
       throw inference.mismatch("\(outputs) output channels can't be divided into \(groups) groups")
     }
-    if let biasInput { try inference.requireVector(biasInput, of: w[0], "the bias must have the output channels") }
+    if let biasInput {
+      try inference.requireVector(biasInput, of: w[0], "the bias must have the output channels")
+    }
   }
 }
 

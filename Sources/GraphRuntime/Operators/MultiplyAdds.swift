@@ -34,9 +34,13 @@ enum MultiplyAdds {
 
   private static let rules: [OperatorName: @Sendable (Shapes) -> Work?] = [
     "Conv": convolution, FusedConvolution.name: convolution, "ConvInteger": convolution,
-    "QLinearConv": { Work($0.output.elementCount, $0.input(3).flatMap { Array($0.dropFirst()).elementCount }) },
+    "QLinearConv": {
+      Work($0.output.elementCount, $0.input(3).flatMap { Array($0.dropFirst()).elementCount })
+    },
     // Every input element meets every weight of its group.
-    "ConvTranspose": { Work($0.input(0)?.elementCount, $0.input(1).flatMap { Array($0.dropFirst()).elementCount }) },
+    "ConvTranspose": {
+      Work($0.input(0)?.elementCount, $0.input(1).flatMap { Array($0.dropFirst()).elementCount })
+    },
     "Gemm": { shapes in
       let isTransposed = shapes.node.attributes["transA"]?.int ?? 0 != 0
       return Work(shapes.output.elementCount, isTransposed ? shapes.input(0)?.first : shapes.input(0)?.last)

@@ -98,7 +98,8 @@ struct PackedProduct {
     let y = memory(arguments.pointee.y)!
     let padded = memory(arguments.pointee.padded)
     csn_conv_run(
-      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias), nil,
+      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
+      nil,
       padded ?? y, slots![arguments.pointee.scratch], pool)
     guard let padded else { return }
     let (rows, columns) = (Int(plan.pointee.out.images), Int(plan.pointee.out.channels))

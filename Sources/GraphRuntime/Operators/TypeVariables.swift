@@ -13,9 +13,11 @@ enum TypeVariables {
 
   /// Operators with one variable for all inputs.
   private static let uniform: Set<OperatorName> = [
-    "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Clip", "Concat", "Conv", "ConvTranspose",
+    "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Clip", "Concat", "Conv",
+    "ConvTranspose",
     "DeformConv", "Div", "Einsum", "Equal", FusedConvolution.name, "Gemm", "Greater", "GreaterOrEqual",
-    "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Less", "LessOrEqual", "MatMul", "Max",
+    "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Less", "LessOrEqual", "MatMul",
+    "Max",
     "MaxRoiPool", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Range", "Sub", "Sum", "Xor",
   ]
 

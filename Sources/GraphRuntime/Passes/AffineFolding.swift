@@ -88,7 +88,9 @@ private struct LinearLayer: Sendable {
     guard let constant = index.constant(given), constant.elementType == .float32 else { return nil }
     let values = constant.elements(Float.self).map(Double.init)
     // Gemm's C may also be a scalar or a matrix; a row [1, N] is a bias too. The others' must be one vector.
-    if values.count == channels, constant.shape.last == channels, node.op == "Gemm" || constant.shape.count == 1 {
+    if values.count == channels, constant.shape.last == channels,
+      node.op == "Gemm" || constant.shape.count == 1
+    {
       bias = values
     } else if values.count == 1, node.op == "Gemm" {
       bias = [Double](repeating: values[0], count: channels)

@@ -204,7 +204,9 @@ extension TensorType {
     case .rowMajor: break
     case .channelBlocked16:
       // The kernels say how far apart the blocks lie.
-      guard elementType == .float32, shape.count == 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }) else { return nil }
+      guard elementType == .float32, shape.count == 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }) else {
+        return nil
+      }
       var tensor = csn_tensor(blocked: shape)
       let count = csn_tensor_count(&tensor)
       return count > 0 ? count * MemoryLayout<Float>.stride : nil

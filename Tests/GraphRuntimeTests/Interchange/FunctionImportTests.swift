@@ -129,7 +129,9 @@ struct FunctionImportTests {
 
   /// Functions that call each other from inside a branch nest subgraphs deeper than the file does.
   @Test func deepSubgraphsOfCallsAreRefused() throws {
-    func branch(_ node: NodeProto) -> GraphProto { GraphProto(name: "b", nodes: [node], outputs: [.unshaped("t")]) }
+    func branch(_ node: NodeProto) -> GraphProto {
+      GraphProto(name: "b", nodes: [node], outputs: [.unshaped("t")])
+    }
     let functions = (0..<70).map { index in
       let next: NodeProto =
         index < 69 ? .op("F\(index + 1)", ["a", "c"], ["t"], domain: "f") : .op("Relu", ["a"], ["t"])

@@ -32,7 +32,9 @@ import Testing
   }
 
   @Test func theInterpreterRefusesThemToo() {
-    let (wide, narrow) = (Tensor([Int64](repeating: 1, count: 64), shape: [64]), Tensor([Int8(1)], shape: [1]))
+    let (wide, narrow) = (
+      Tensor([Int64](repeating: 1, count: 64), shape: [64]), Tensor([Int8(1)], shape: [1])
+    )
     let condition = Tensor([true], shape: [1])
     for (op, inputs): (OperatorName, [Tensor]) in [
       ("Add", [wide, narrow]), ("Where", [condition, wide, narrow]), ("Where", [condition, narrow, wide]),
@@ -84,7 +86,9 @@ import Testing
       for other in group.dropFirst() {
         var types = [ElementType?](repeating: nil, count: max(numbers[0], other + 1))
         (types[first], types[other]) = (.float32, .float64)
-        #expect(error(op, types)?.message.contains("one element type") == true, "\(op.description) \(first) \(other)")
+        #expect(
+          error(op, types)?.message.contains("one element type") == true,
+          "\(op.description) \(first) \(other)")
         count += 1
       }
     }

@@ -66,10 +66,13 @@ import Testing
     let column = graph.add("Unsqueeze", a, graph.addInitializer("axes", vector(Int64(1))))
     let square = graph.add("Where", condition, column, graph.addInitializer("b", vector(Int64(7), 8)))
     let flat = graph.add("Reshape", square, graph.addInitializer("flat", vector(Int64(-1))))
-    let (zero, four) = (graph.addInitializer("0", vector(Int64(0))), graph.addInitializer("4", vector(Int64(4))))
+    let (zero, four) = (
+      graph.addInitializer("0", vector(Int64(0))), graph.addInitializer("4", vector(Int64(4)))
+    )
     let three = graph.addInitializer("3", vector(Int64(3)))
     graph.addOutput(
-      slices ? graph.add("Slice", flat, zero, four, output: "y") : graph.add("Gather", flat, three, output: "y"))
+      slices
+        ? graph.add("Slice", flat, zero, four, output: "y") : graph.add("Gather", flat, three, output: "y"))
     #expect(try results(graph) == (slices ? [5, 5, 6, 6] : [6]))
   }
 
@@ -80,7 +83,9 @@ import Testing
     let reshaped = graph.addValue("r", .tensor(TensorType(.int64, [5])))
     graph.addNode(
       "Reshape", inputs: [graph.addInitializer("a", vector(Int64(1), 2, 3)), shape], outputs: [reshaped])
-    let (zero, five) = (graph.addInitializer("0", vector(Int64(0))), graph.addInitializer("5", vector(Int64(5))))
+    let (zero, five) = (
+      graph.addInitializer("0", vector(Int64(0))), graph.addInitializer("5", vector(Int64(5)))
+    )
     graph.addOutput(graph.add("Slice", reshaped, zero, five, output: "y"))
     let result = try Session(graph).run(["s": vector(Int64(3))])
     #expect(result["y"]?.integers == [1, 2, 3])

@@ -125,7 +125,8 @@ struct FoldingPassTests {
     let pads = before.addInitializer("pads", Tensor([0, 0, pad, 0, 0, 0, 0, 0] as [Int64], shape: [8]))
     before.addOutput(
       before.add(
-        "Conv", before.add("Pad", x, pads), before.noise(3, 2, 3, 3), attributes: ["pads": .ints([1, 1, 1, 1])]))
+        "Conv", before.add("Pad", x, pads), before.noise(3, 2, 3, 3),
+        attributes: ["pads": .ints([1, 1, 1, 1])]))
     #expect(try PadFolding().patch(for: before).isEmpty)
   }
 

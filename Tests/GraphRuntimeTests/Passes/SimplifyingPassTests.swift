@@ -166,7 +166,9 @@ import Testing
   @Test func countsAxesFromTheBackToo() throws {
     let before = graph([2, 3, 4]) { g, x in
       let order: Attribute = .ints([-1, 0, -2])
-      return [g.add("Transpose", g.add("Transpose", x, attributes: ["perm": order]), attributes: ["perm": order])]
+      return [
+        g.add("Transpose", g.add("Transpose", x, attributes: ["perm": order]), attributes: ["perm": order])
+      ]
     }
     #expect(try expectSameResults(TransposeCancellation(), on: before).census == ["Transpose": 1])
   }

@@ -56,11 +56,16 @@ import Testing
         let flat = graph.addInitializer("flat", Tensor([Int64(shape[0]), Int64(channels), 30], shape: [3]))
         let back = graph.addInitializer("back", Tensor([0, Int64(channels), 6, 5], shape: [4]))
         let viewed = graph.add("Reshape", x, flat)
-        values.append((graph.add("Reshape", random.next(below: 2) == 0 ? viewed : graph.add("Abs", viewed), back), channels))
+        values.append(
+          (
+            graph.add("Reshape", random.next(below: 2) == 0 ? viewed : graph.add("Abs", viewed), back),
+            channels
+          ))
       default:
         let outputs = 16 * (1 + random.next(below: 3))
         let scale = 1 / Float(channels).squareRoot()
-        let weights = (0..<outputs * channels).map { _ in (Float(random.next(below: 2001)) / 1000 - 1) * scale }
+        let weights = (0..<outputs * channels).map { _ in (Float(random.next(below: 2001)) / 1000 - 1) * scale
+        }
         let w = graph.addInitializer("w", Tensor(weights, shape: [outputs, channels, 1, 1]))
         values.append((graph.add("Conv", x, w), outputs))
       }
@@ -71,7 +76,9 @@ import Testing
     let made = RandomGraph(seed: UInt64(seed), images: seed % 3 == 0 ? 2 : 1)
     var random = SplitMix64(seed: UInt64(seed + 1000))
     let elements = (0..<made.shape.reduce(1, *)).map { _ in Float(random.next(below: 2001)) / 1000 - 1 }
-    let expected = try Interpreter(made.graph).run([made.graph.inputs[0]: .tensor(Tensor(elements, shape: made.shape))])
+    let expected = try Interpreter(made.graph).run([
+      made.graph.inputs[0]: .tensor(Tensor(elements, shape: made.shape))
+    ])
     for level in [OptimizationLevel.none, .all] {
       var options = Session.Options()
       options.optimization = level

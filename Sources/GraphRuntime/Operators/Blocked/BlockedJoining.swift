@@ -5,7 +5,9 @@ import CKernels
 enum BlockedJoining {
   static let concatenation = BlockedImplementation(
     form: { query in
-      guard joinsBlocks(query, axis: try query.node.int("axis"), whole: query.outputs.first ?? nil, parts: query.inputs)
+      guard
+        joinsBlocks(
+          query, axis: try query.node.int("axis"), whole: query.outputs.first ?? nil, parts: query.inputs)
       else { return nil }
       return BlockedForm(inputs: Set(query.inputs.indices), sharing: .joinsChannels)
     },
