@@ -139,6 +139,16 @@ class Report:
                          f"{figures['arena_bytes'] / 2**20:.0f}", f"{figures['peak_rss_bytes'] / 2**20:.0f}"])
         self.table(["IFCNN, two images of", "median ms", "ns a pixel", "arena MiB", "peak MiB"], rows)
 
+    def profiles(self):
+        """Where a run's time goes, by operator and by shape."""
+        self.add("## Profiles", "`csn-run MODEL --benchmark --profile trace.json`: where a run's time goes. Planned runs allocate nothing",
+                 "(`SteadyStateTests`).")
+        for network in ("resnet50", "googlenet"):
+            answer = subprocess.run(
+                [self.run, self.graph(f"{network}_b1.onnx"), "--benchmark", "--runs", "20", "--threads", str(THREADS),
+                 "--profile", os.path.join(self.work, network + "-trace.json")], check=True, capture_output=True, text=True)
+            self.add(f"### {network}", "", "```", (answer.stdout + answer.stderr).strip(), "```")
+
     def shapes(self):
         self.add("## Kernels",
                  "Each convolution by itself, hot, in the algorithm that is picked for it. The share is of the fp32 peak that a loop of",
@@ -172,6 +182,7 @@ class Report:
         if not has_bfloat16:
             self.add("This machine has no AVX512-BF16: `--precision bf16` says so, and OpenVINO's default is f32 here.")
         self.scaling()
+        self.profiles()
         self.shapes()
         with open(os.path.join(self.docs, "performance.md"), "w") as file:
             file.write("\n".join(self.page))

@@ -11,7 +11,7 @@ struct PackedProduct {
   let isTransposed: Bool
 
   /// Adds the step; false where another kernel has to serve: k isn't a multiple of 16, input 1 isn't a constant, input
-  /// `bias` isn't a constant of n values, or nothing keeps what is packed.
+  /// `bias` isn't a row of n values, or nothing keeps what is packed.
   func emit(_ builder: inout KernelBuilder, bias biasIndex: Int? = nil) throws -> Bool {
     let block = Int(csn_block), limit = 1 << 20
     let (x, w, y) = (try builder.input(0), try builder.input(1), try builder.output())
@@ -20,7 +20,7 @@ struct PackedProduct {
     else { return false }
     if let biasIndex {
       let bias = try builder.input(biasIndex)
-      guard bias.constant != nil, bias.count == n, bias.shape.last == n else { return false }
+      guard bias.count == n, bias.shape.last == n else { return false }
     }
     var conv = csn_conv_make(Int32(k), Int32(n), 1, 1)
     let columns = ceilDivide(n, block) * block
@@ -50,16 +50,7 @@ struct PackedProduct {
         csn_conv_pack(CSN_CONV_DIRECT, &conv, transposed, target)
       }
     }
-    var bias = -1
-    if let biasIndex {
-      let count = plan.bias_count
-      bias = try builder.addDerivedConstant(
-        from: biasIndex, form: "conv-bias", byteCount: count * MemoryLayout<Float>.stride
-      ) { values, padded in
-        padded.initializeMemory(as: Float.self, repeating: 0, count: count)
-        padded.copyMemory(from: values, byteCount: n * MemoryLayout<Float>.stride)
-      }
-    }
+    let bias = try biasIndex.map { try builder.addPaddedBias(from: $0, count: plan.bias_count) } ?? -1
     let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
     let padded =
       columns == n ? -1 : builder.addScratch(byteCount: m * columns * MemoryLayout<Float>.stride)

@@ -75,7 +75,7 @@ enum BlockedConvolution {
         .shapeMismatch, "no kernel serves a convolution of \(x.type) by \(w.type) to \(y.type)")
     }
     let packed = try packedWeights(&builder, for: plan)
-    let bias = try paddedBias(&builder, count: plan.bias_count)
+    let bias = try builder.addPaddedBias(from: 2, count: plan.bias_count)
     let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
     builder.note(choice: String(cString: csn_conv_algorithm_name(plan.algorithm)))
     builder.emit(
@@ -106,22 +106,6 @@ enum BlockedConvolution {
     return packed
   }
 
-  /// The slot of the bias, filled up with zeros to `count` values; -1 where there is none.
-  private static func paddedBias(_ builder: inout KernelBuilder, count: Int) throws -> Int {
-    guard let operand = builder.optionalInput(2) else { return -1 }
-    let channels = operand.count, byteCount = count * MemoryLayout<Float>.stride
-    let pad = { @Sendable (values: UnsafeRawPointer, padded: UnsafeMutableRawPointer) in
-      padded.initializeMemory(as: Float.self, repeating: 0, count: count)
-      padded.copyMemory(from: values, byteCount: channels * MemoryLayout<Float>.stride)
-    }
-    if operand.constant != nil {
-      return try builder.addDerivedConstant(from: 2, form: "conv-bias", byteCount: byteCount, make: pad)
-    }
-    let padded = builder.addScratch(byteCount: byteCount)
-    builder.emit { pad(UnsafeRawPointer($0.slots[operand.slot]!), $0.slots[padded]!) }
-    return padded
-  }
-
   private struct Arguments: BitwiseCopyable {
     let plan: csn_conv_plan
     let x, weights: Int
@@ -140,5 +124,24 @@ enum BlockedConvolution {
       plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
       memory(arguments.pointee.residual), memory(arguments.pointee.y), slots![arguments.pointee.scratch], pool
     )
+  }
+}
+
+extension KernelBuilder {
+  /// The slot of the float vector at input `index`, filled up with zeros to `count` values; -1 where it is left out.
+  mutating func addPaddedBias(from index: Int, count: Int) throws -> Int {
+    guard let operand = optionalInput(index) else { return -1 }
+    let channels = operand.count
+    let byteCount = count * MemoryLayout<Float>.stride
+    let pad = { @Sendable (values: UnsafeRawPointer, padded: UnsafeMutableRawPointer) in
+      padded.initializeMemory(as: Float.self, repeating: 0, count: count)
+      padded.copyMemory(from: values, byteCount: channels * MemoryLayout<Float>.stride)
+    }
+    if operand.constant != nil {
+      return try addDerivedConstant(from: index, form: "conv-bias", byteCount: byteCount, make: pad)
+    }
+    let padded = addScratch(byteCount: byteCount)
+    emit { pad(UnsafeRawPointer($0.slots[operand.slot]!), $0.slots[padded]!) }
+    return padded
   }
 }
