@@ -76,8 +76,8 @@ class Report:
         self.add("| " + " | ".join(header) + " |", "|" + "---|" * len(header),
                  *("| " + " | ".join(map(str, row)) + " |" for row in rows))
 
-    def plot(self, title, bars, unit):
-        """Horizontal bars of (name, value); the first is ours."""
+    def plot(self, title, bars, unit, ours=None):
+        """Horizontal bars of (name, value), all of ours but where one bar of several is."""
         name = "".join(c if c.isalnum() else "-" for c in title.lower()).replace("--", "-").strip("-")
         longest = max(value for _, value in bars)
         step, bar, left, width = 28, 18, 220, 420
@@ -87,10 +87,10 @@ class Report:
                  f'<text x="8" y="20" font-weight="bold">{title}: {unit}</text>']
         for index, (label, value) in enumerate(bars):
             y, length = 34 + index * step, width * value / longest
-            colour = "#d9622b" if index == 0 else "#8aa0b4"
+            colour = "#d9622b" if ours in (None, label) else "#8aa0b4"
             lines += [f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{label}</text>',
                       f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" fill="{colour}"/>',
-                      f'<text x="{left + length + 6:.1f}" y="{y + 14}">{value:.3g}</text>']
+                      f'<text x="{left + length + 6:.1f}" y="{y + 14}">{value:.{0 if value >= 100 else 1}f}</text>']
         with open(os.path.join(self.docs, "images", name + ".svg"), "w") as file:
             file.write("\n".join(lines + ["</svg>\n"]))
         self.add(f"![{title}](images/{name}.svg)")
@@ -103,7 +103,8 @@ class Report:
         with open(output) as file:
             result = json.load(file)
         self.add(f"### {comparison.title}")
-        self.plot(comparison.title, [(name, row["median_ms"]) for name, row in result.items()], "ms, less is better")
+        self.plot(comparison.title, [(name, row["median_ms"]) for name, row in result.items()], "ms, less is better",
+                  ours="csn-run")
 
         def optional(value, form):
             return "" if value is None else format(value, form)
