@@ -19,7 +19,7 @@ import time
 import numpy as np
 import onnx
 
-from rivals import RIVALS, convert
+from rivals import RIVALS, convert, peak_memory
 
 OURS = "csn-run"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -39,14 +39,6 @@ def input_shapes(model, overrides):
             raise SystemExit(f"the shape of input {value.name} is open: give it with --shape")
         shapes[value.name] = shape
     return shapes
-
-
-def peak_memory(pid):
-    """The largest resident memory of a process so far, in MiB."""
-    with open(f"/proc/{pid}/status") as status:
-        for line in status:
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
 
 
 class Rival:

@@ -16,6 +16,11 @@ THREADS = len(os.sched_getaffinity(0))
 PACKAGES = ["onnxruntime", "openvino", "ncnn", "MNN", "numpy"]
 
 
+def slug(title):
+    """A title as part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in title.lower()).replace("--", "-").strip("-")
+
+
 @dataclass
 class Comparison:
     title: str
@@ -25,7 +30,7 @@ class Comparison:
 
     @property
     def name(self):
-        return "".join(c if c.isalnum() else "-" for c in self.title.lower()).replace("--", "-")
+        return slug(self.title)
 
 
 BATCH = ["--rounds", "7", "--burst", "2"]
@@ -78,7 +83,7 @@ class Report:
 
     def plot(self, title, bars, unit, ours=None):
         """Horizontal bars of (name, value), all of ours but where one bar of several is."""
-        name = "".join(c if c.isalnum() else "-" for c in title.lower()).replace("--", "-").strip("-")
+        name = slug(title)
         longest = max(value for _, value in bars)
         step, bar, left, width = 28, 18, 220, 420
         lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{step * len(bars) + 40}" '

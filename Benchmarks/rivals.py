@@ -146,9 +146,9 @@ def convert(name, model, inputs):
         call("mnnconvert", "-f", "ONNX", "--modelFile", model, "--MNNModel", base + ".mnn", "--bizCode", "x")
 
 
-def peak_memory():
-    """The largest resident memory of this process so far, in MiB."""
-    with open("/proc/self/status") as status:
+def peak_memory(process="self"):
+    """The largest resident memory of a process so far, in MiB."""
+    with open(f"/proc/{process}/status") as status:
         for line in status:
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) / 1024

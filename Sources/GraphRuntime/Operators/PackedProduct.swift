@@ -51,15 +51,18 @@ struct PackedProduct {
       }
     }
     let bias = try biasIndex.map { try builder.addPaddedBias(from: $0, count: plan.bias_count) } ?? -1
-    let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
-    let padded =
-      columns == n ? -1 : builder.addScratch(byteCount: m * columns * MemoryLayout<Float>.stride)
+    // Rows of whole blocks, of which y takes the first n columns, where y's rows are none.
+    let padded = columns == n ? nil : builder.addScratch(byteCount: m * columns * MemoryLayout<Float>.stride)
     builder.note(choice: "packed")
-    builder.emit(
-      Self.run,
-      Arguments(
-        plan: plan, x: x.slot, weights: weights, bias: bias, y: y.slot, scratch: scratch, padded: padded)
-    )
+    builder.emitConvolution(plan, x: x.slot, weights: weights, bias: bias, y: padded ?? y.slot)
+    if let padded {
+      builder.emit { [m] memory in
+        let (source, target) = (
+          memory.pointer(padded, as: Float.self), memory.pointer(y.slot, as: Float.self)
+        )
+        for row in 0..<m { (target + row * n).update(from: source + row * columns, count: n) }
+      }
+    }
     return true
   }
 
@@ -68,34 +71,5 @@ struct PackedProduct {
     var tensor = csn_tensor_make(CSN_BLOCKED, Int32(count), Int32(width), 1, 1, 0, 0, 0, 0)
     tensor.image_stride = stride
     return tensor
-  }
-
-  private struct Arguments: BitwiseCopyable {
-    let plan: csn_conv_plan
-    let x, weights: Int
-    /// -1 where there is none.
-    let bias: Int
-    let y, scratch: Int
-    /// Rows of whole blocks, of which y takes the first n columns; -1 where y's rows are such.
-    let padded: Int
-  }
-
-  private static let run: csn_step_function = { arguments, slots, pool in
-    let plan = arguments!.assumingMemoryBound(to: csn_conv_plan.self)
-    let arguments = arguments!.assumingMemoryBound(to: Arguments.self)
-    func memory(_ slot: Int) -> UnsafeMutablePointer<Float>? {
-      slot < 0 ? nil : slots![slot]?.assumingMemoryBound(to: Float.self)
-    }
-    let y = memory(arguments.pointee.y)!
-    let padded = memory(arguments.pointee.padded)
-    csn_conv_run(
-      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
-      nil,
-      padded ?? y, slots![arguments.pointee.scratch], pool)
-    guard let padded else { return }
-    let (rows, columns) = (Int(plan.pointee.out.images), Int(plan.pointee.out.channels))
-    for row in 0..<rows {
-      (y + row * columns).update(from: padded + row * plan.pointee.out.image_stride, count: columns)
-    }
   }
 }

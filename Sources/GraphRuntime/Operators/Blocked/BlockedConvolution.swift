@@ -76,13 +76,9 @@ enum BlockedConvolution {
     }
     let packed = try packedWeights(&builder, for: plan)
     let bias = try builder.addPaddedBias(from: 2, count: plan.bias_count)
-    let scratch = builder.addScratch(byteCount: plan.scratch_bytes)
     builder.note(choice: String(cString: csn_conv_algorithm_name(plan.algorithm)))
-    builder.emit(
-      run,
-      Arguments(
-        plan: plan, x: x.slot, weights: packed, bias: bias, residual: residual?.slot ?? -1, y: y.slot,
-        scratch: scratch))
+    builder.emitConvolution(
+      plan, x: x.slot, weights: packed, bias: bias, residual: residual?.slot ?? -1, y: y.slot)
   }
 
   /// The slot of the weights as `plan` reads them.
@@ -105,26 +101,6 @@ enum BlockedConvolution {
     builder.emit { pack(UnsafeRawPointer($0.slots[w.slot]!), $0.slots[packed]!) }
     return packed
   }
-
-  private struct Arguments: BitwiseCopyable {
-    let plan: csn_conv_plan
-    let x, weights: Int
-    /// -1 where there is none.
-    let bias, residual: Int
-    let y, scratch: Int
-  }
-
-  private static let run: csn_step_function = { arguments, slots, pool in
-    let plan = arguments!.assumingMemoryBound(to: csn_conv_plan.self)
-    let arguments = arguments!.assumingMemoryBound(to: Arguments.self)
-    func memory(_ slot: Int) -> UnsafeMutablePointer<Float>? {
-      slot < 0 ? nil : slots![slot]?.assumingMemoryBound(to: Float.self)
-    }
-    csn_conv_run(
-      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
-      memory(arguments.pointee.residual), memory(arguments.pointee.y), slots![arguments.pointee.scratch], pool
-    )
-  }
 }
 
 extension KernelBuilder {
@@ -143,5 +119,37 @@ extension KernelBuilder {
     let padded = addScratch(byteCount: byteCount)
     emit { pad(UnsafeRawPointer($0.slots[operand.slot]!), $0.slots[padded]!) }
     return padded
+  }
+
+  /// Adds a step that runs `plan` on the memory of slots; -1 for no bias or residual.
+  mutating func emitConvolution(
+    _ plan: csn_conv_plan, x: Int, weights: Int, bias: Int, residual: Int = -1, y: Int
+  ) {
+    let scratch = addScratch(byteCount: plan.scratch_bytes)
+    emit(
+      ConvolutionArguments.run,
+      ConvolutionArguments(
+        plan: plan, x: x, weights: weights, bias: bias, residual: residual, y: y, scratch: scratch))
+  }
+}
+
+/// A convolution's plan, and the slots of what it runs on.
+private struct ConvolutionArguments: BitwiseCopyable {
+  let plan: csn_conv_plan
+  let x, weights: Int
+  /// -1 where there is none.
+  let bias, residual: Int
+  let y, scratch: Int
+
+  static let run: csn_step_function = { arguments, slots, pool in
+    let plan = arguments!.assumingMemoryBound(to: csn_conv_plan.self)
+    let arguments = arguments!.assumingMemoryBound(to: ConvolutionArguments.self)
+    func memory(_ slot: Int) -> UnsafeMutablePointer<Float>? {
+      slot < 0 ? nil : slots![slot]?.assumingMemoryBound(to: Float.self)
+    }
+    csn_conv_run(
+      plan, memory(arguments.pointee.x), memory(arguments.pointee.weights), memory(arguments.pointee.bias),
+      memory(arguments.pointee.residual), memory(arguments.pointee.y), slots![arguments.pointee.scratch], pool
+    )
   }
 }

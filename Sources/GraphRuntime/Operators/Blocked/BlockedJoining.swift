@@ -13,16 +13,9 @@ enum BlockedJoining {
     },
     kernel: { builder in
       let y = try builder.output()
-      var target = y.tensor
-      var channel: Int32 = 0
-      for index in builder.inputs.indices {
-        let x = try builder.input(index)
-        let source = x.tensor
-        let part = csn_tensor_channels(&target, source.channels)
-        let offset = csn_tensor_channel_offset(&target, channel)
-        channel += source.channels
+      for (x, part, offset) in parts(try builder.inputs.indices.map { try builder.input($0) }, of: y) {
         builder.emit { memory in
-          var (source, part) = (source, part)
+          var (source, part) = (x.tensor, part)
           let (from, to) = (
             memory.pointer(x.slot, as: Float.self), memory.pointer(y.slot, as: Float.self) + offset
           )
@@ -40,22 +33,30 @@ enum BlockedJoining {
     },
     kernel: { builder in
       let x = try builder.input(0)
-      var source = x.tensor
-      var channel: Int32 = 0
-      for index in builder.outputs.indices {
-        let y = try builder.output(index)
-        let target = y.tensor
-        let part = csn_tensor_channels(&source, target.channels)
-        let offset = csn_tensor_channel_offset(&source, channel)
-        channel += target.channels
+      for (y, part, offset) in parts(try builder.outputs.indices.map { try builder.output($0) }, of: x) {
         builder.emit { memory in
-          var (part, target) = (part, target)
+          var (part, target) = (part, y.tensor)
           csn_reorder(
             &part, memory.pointer(x.slot, as: Float.self) + offset, &target, memory.pointer(y.slot),
             memory.pool)
         }
       }
     })
+
+  /// Where operands lie in the one that joins their channels: its part for each, and that part's offset in floats.
+  private static func parts(_ operands: [KernelBuilder.Operand], of whole: KernelBuilder.Operand)
+    -> [(operand: KernelBuilder.Operand, part: csn_tensor, offset: Int)]
+  {
+    var tensor = whole.tensor
+    var channel: Int32 = 0
+    return operands.map { operand in
+      let channels = operand.tensor.channels
+      defer { channel += channels }
+      return (
+        operand, csn_tensor_channels(&tensor, channels), csn_tensor_channel_offset(&tensor, channel)
+      )
+    }
+  }
 
   /// Whether images are joined along their channels, and all but the last have whole blocks of them.
   private static func joinsBlocks(
