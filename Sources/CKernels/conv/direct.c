@@ -2,12 +2,14 @@
 #include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
+#include <string.h>
+
 enum {
   // Pixels of a scattered tile: its offsets cost registers, so two less than a full tile.
   scattered_pixels = 12,
   // Tiles of fewer pixels than this waste more than scattered ones do.
   row_pixels = 4,
-  // A chunk's input should stay in the second-level cache while its panels pass over it.
+  // A chunk's input should stay in the second-level cache, half a MiB or more, while its panels pass over it.
   chunk_input_bytes = 384 << 10,
   // Weights of a strip that stay in the first-level cache. Strips lie two to a panel, so that theirs fall into half of
   // the cache's sets.
@@ -32,10 +34,18 @@ static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel,
   return csn_max64(0, (out - 1) * stride + (kernel - 1) * dilation - pad - (in - 1));
 }
 
-/// Where the halo is too narrow: a copy in scratch, with a wider one.
+/// Whether the kernel is one pixel wide and there is no padding.
+static bool is_pointwise(const csn_conv *conv) {
+  return conv->kernel_h == 1 && conv->kernel_w == 1 &&
+         !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
+}
+
+/// Where the halo is too narrow: a copy in scratch, with a wider one. Where pixels are left out: a copy without them.
 static void stage_input(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const csn_tensor *in = &plan->in;
+  plan->step_h = conv->stride_h;
+  plan->step_w = conv->stride_w;
   const int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h,
                                   conv->pad_top);
   const int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w,
@@ -46,6 +56,13 @@ static void stage_input(csn_conv_plan *plan) {
     plan->staged = true;
     plan->source = csn_tensor_make(CSN_BLOCKED, in->images, plan->panel_blocks * csn_block, in->height, in->width,
                                    conv->pad_top, conv->pad_left, (int32_t)bottom, (int32_t)right);
+    return;
+  }
+  if (plan->algorithm == CSN_CONV_DIRECT && is_pointwise(conv) && conv->stride_h * conv->stride_w > 1) {
+    plan->staged = plan->thinned = true;
+    plan->step_h = plan->step_w = 1;
+    plan->source =
+        csn_tensor_make(CSN_BLOCKED, in->images, in->channels, plan->out.height, plan->out.width, 0, 0, 0, 0);
     return;
   }
   plan->staged = in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
@@ -62,7 +79,7 @@ static void cut_tiles(csn_conv_plan *plan) {
   int64_t rows = (int64_t)out->images * out->height, pixels = rows * out->width;
   plan->tiles_per_row = (int32_t)csn_ceil_div(out->width, full);
   const bool short_rows = out->width / plan->tiles_per_row < csn_min64(full, row_pixels) && rows > 1;
-  plan->scattered = plan->conv.stride_w > 2 || short_rows;
+  plan->scattered = plan->step_w > 2 || short_rows;
   int64_t tiles = rows * plan->tiles_per_row;
   if (plan->scattered) tiles = csn_ceil_div(pixels, csn_min64(full, scattered_pixels));
   plan->tiles = tiles <= INT32_MAX ? (int32_t)tiles : 0;
@@ -88,9 +105,7 @@ static void cut_chunks(csn_conv_plan *plan) {
 
 /// A pointwise bf16 convolution whose chunks each take all panels: every chunk rounds just the pixels that it uses.
 static void plan_gathering(csn_conv_plan *plan) {
-  const csn_conv *conv = &plan->conv;
-  if (plan->algorithm != CSN_CONV_BF16 || conv->kernel_h * conv->kernel_w != 1 || plan->scattered ||
-      plan->panel_chunks != 1 || conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right)
+  if (plan->algorithm != CSN_CONV_BF16 || !is_pointwise(&plan->conv) || plan->scattered || plan->panel_chunks != 1)
     return;
   plan->gathered = true;
   plan->staged = false;
@@ -114,18 +129,15 @@ static void split_depth(csn_conv_plan *plan) {
   // A few tiles don't pay for it.
   if (passes < 2 || chunk_tiles < 4) return;
   plan->depth = (int32_t)csn_ceil_div(plan->panel_blocks, passes);
-  plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_block) * sizeof(float);
+  plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_panel) * sizeof(float);
 }
 
 void csn_direct_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
   plan->addend = plan->residual;
-  const csn_conv *conv = &plan->conv;
-  bool pointwise = conv->kernel_h * conv->kernel_w == 1 && conv->stride_h * conv->stride_w == 1 &&
-                   plan->out.height == plan->in.height && plan->out.width == plan->in.width;
-  if (pointwise && plan->in.layout == CSN_BLOCKED && is_dense(&plan->in) && is_dense(&plan->source) &&
-      is_dense(&plan->target) &&
+  if (is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
+      is_dense(&plan->source) && is_dense(&plan->target) &&
       (!plan->has_residual || is_dense(&plan->addend)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
     flatten(&plan->source);
@@ -153,7 +165,7 @@ static csn_tile_kind tile_kind(const csn_conv_plan *plan) {
   const bool planar = plan->source.layout == CSN_PLANAR;
   if (plan->gathered) return csn_tile_dense;
   if (plan->scattered) return planar ? csn_tile_planar_scattered : csn_tile_scattered;
-  if (plan->conv.stride_w == 2) return planar ? csn_tile_planar2 : csn_tile_strided2;
+  if (plan->step_w == 2) return planar ? csn_tile_planar2 : csn_tile_strided2;
   return planar ? csn_tile_planar1 : csn_tile_dense;
 }
 
@@ -208,8 +220,8 @@ static void next_tile(tile_walk *walk, tile_place *place) {
   const int count = walk->shorter + (walk->part < walk->longer);
   place->pixels = count;
   for (int i = 0; i < (plan->scattered ? count : 1); i++) {
-    place->in[i] = walk->image * source->image_stride + walk->y * plan->conv.stride_h * source->row_stride +
-                   walk->x * plan->conv.stride_w * walk->pixel;
+    place->in[i] = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
+                   walk->x * plan->step_w * walk->pixel;
     place->out[i] = walk->image * out->image_stride + walk->y * out->row_stride + walk->x * csn_block;
     place->residual[i] =
         walk->image * residual->image_stride + walk->y * residual->row_stride + walk->x * csn_block;
@@ -268,29 +280,50 @@ typedef struct {
   csn_tile tile;
   /// The input as pairs, where it is gathered.
   const float *pairs;
-  /// Room for the sums of a strip's tiles, where the input blocks take several passes.
+  /// Room for the sums of a panel's tiles, where the input blocks take several passes.
   float *sums;
+  /// The output block of the first strip, to which the input comes from far.
+  int first_block;
+  /// The weights of the next pass.
+  csn_fetch fetch;
 } direct_chunk;
+
+/// Floats of the packed weights of one input block of a panel.
+static ptrdiff_t block_weights(const csn_conv_plan *plan) {
+  return (ptrdiff_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_panel *
+         (plan->source.layout == CSN_PLANAR ? 1 : csn_block);
+}
+
+/// The input of the tile that `walk` comes to next.
+static const float *input_after(const direct_chunk *chunk, tile_walk walk, const float *in) {
+  const csn_conv_plan *plan = chunk->job->plan;
+  tile_place next;
+  next_tile(&walk, &next);
+  // The kernel's last row: the rows above it have been read with the outputs above.
+  return in + next.in[0] + (plan->conv.kernel_h - 1) * chunk->tile.in_row;
+}
 
 /// Adds the products of a pass's input blocks, from `from` on, to a strip of `count` output blocks that begins at
 /// `block`.
-static void run_strip(const direct_chunk *chunk, int block, int count, int from) {
+static void run_strip(direct_chunk *chunk, int block, int count, int from) {
   const direct_job *job = chunk->job;
   const csn_conv_plan *plan = job->plan;
   const bool planar = plan->source.layout == CSN_PLANAR;
   const int panel = block / 2, left = plan->panel_blocks - from;
-  const ptrdiff_t block_weights =
-      (ptrdiff_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_panel * (planar ? 1 : csn_block);
   const int first_block = planar ? 0 : csn_conv_first_block(&plan->conv, plan->panel_blocks, panel);
   const bool last = left <= plan->depth;
   csn_tile tile = chunk->tile;
   tile.blocks = last ? left : plan->depth;
-  tile.weights = job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * block_weights + block % 2 * csn_block;
+  tile.weights = job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * block_weights(plan) +
+                 block % 2 * csn_block;
   if (job->bias) tile.bias = job->bias + (ptrdiff_t)block * csn_block;
   if (!last) tile.flags = 0;
   const float *in = job->in + (first_block + from) * plan->source.block_stride, *pairs = chunk->pairs;
-  float *out = job->out + block * plan->target.block_stride, *sums = chunk->sums;
+  float *out = job->out + block * plan->target.block_stride;
+  float *sums = chunk->sums + block % 2 * (plan->worker_scratch / sizeof(float) / 2);
   const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
+  const bool fetches_input = block == chunk->first_block && !plan->scattered && !pairs;
+  csn_fetch fetch = chunk->fetch;
   tile_walk walk = chunk->walk;
   tile_place place;
   for (int index = chunk->first_tile; index < chunk->end_tile; index++) {
@@ -318,8 +351,42 @@ static void run_strip(const direct_chunk *chunk, int block, int count, int from)
       tile.out = sums;
       tile.out_offsets = csn_dense_offsets;
     }
+    if (fetches_input) tile.next_in = index + 1 < chunk->end_tile ? input_after(chunk, walk, in) : NULL;
+    if (fetch.lines) csn_fetch_with(&fetch, &tile);
     chunk->kernels->run[chunk->kind][count - 1][pixels - 1](&tile);
     sums += (ptrdiff_t)pixels * csn_block;
+  }
+  chunk->fetch = fetch;
+}
+
+/// Fetches the weights of the pass over a panel's input blocks from `from` on, with the pass before it, of `strips`
+/// strips.
+static csn_fetch fetch_pass(const direct_chunk *chunk, int panel, int from, int strips) {
+  const csn_conv_plan *plan = chunk->job->plan;
+  const int64_t pixels = (int64_t)plan->target.images * plan->target.height * plan->target.width;
+  const ptrdiff_t size = block_weights(plan);
+  const int64_t blocks = csn_min64(plan->depth, plan->panel_blocks - from);
+  const float *weights = chunk->job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * size;
+  return csn_fetch_make(weights, weights + blocks * size,
+                        strips * (chunk->end_tile - chunk->first_tile), (int)(pixels / plan->tiles),
+                        (ptrdiff_t)plan->depth * plan->conv.kernel_h * plan->conv.kernel_w);
+}
+
+/// Runs the panel's strips, one pass of input blocks after another: strips lie line by line beside each other, and what
+/// the first fetches brings the second's along.
+static void run_panel(direct_chunk *chunk, int panel, bool is_last) {
+  const csn_conv_plan *plan = chunk->job->plan;
+  const int vectors = chunk->kernels->vectors;
+  const int first = 2 * panel, end = (int)csn_min64(first + 2, csn_tensor_blocks(&plan->target));
+  const int strips = (end - first - 1) / vectors + 1;
+  for (int from = 0; from < plan->panel_blocks; from += plan->depth) {
+    chunk->fetch = (csn_fetch){0};
+    if (from + plan->depth < plan->panel_blocks)
+      chunk->fetch = fetch_pass(chunk, panel, from + plan->depth, strips);
+    else if (!is_last)
+      chunk->fetch = fetch_pass(chunk, panel + 1, 0, strips);
+    for (int block = first; block < end; block += vectors)
+      run_strip(chunk, block, (int)csn_min64(end - block, vectors), from);
   }
 }
 
@@ -347,21 +414,39 @@ static void run_chunk(void *context, int index, int worker) {
               .flags = csn_conv_flags(plan, job->out),
           },
       .sums = room,
+      .first_block = 2 * first_panel,
   };
   chunk.walk = walk_from(plan, chunk.first_tile);
   if (plan->gathered) {
     chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
     chunk.pairs = room;
   }
-  const int blocks = csn_tensor_blocks(&plan->target);
-  const int end_block = 2 * end_panel < blocks ? 2 * end_panel : blocks;
-  for (int block = 2 * first_panel; block < end_block; block += chunk.kernels->vectors) {
-    const int count = end_block - block < chunk.kernels->vectors ? end_block - block : chunk.kernels->vectors;
-    for (int from = 0; from < plan->panel_blocks; from += plan->depth) run_strip(&chunk, block, count, from);
+  for (int panel = first_panel; panel < end_panel; panel++) run_panel(&chunk, panel, panel + 1 == end_panel);
+}
+
+typedef struct {
+  const csn_conv_plan *plan;
+  const float *in;
+  float *copy;
+} thin_job;
+
+/// Copies the pixels of one block of one image that a strided pointwise convolution reads.
+static void thin_plane(void *context, int index, int worker) {
+  (void)worker;
+  const thin_job *job = context;
+  const csn_tensor *in = &job->plan->in, *source = &job->plan->source;
+  const csn_conv *conv = &job->plan->conv;
+  const int blocks = csn_tensor_blocks(in), image = index / blocks, block = index % blocks;
+  const float *plane = job->in + image * in->image_stride + block * in->block_stride;
+  float *copy = job->copy + image * source->image_stride + block * source->block_stride;
+  for (int y = 0; y < job->plan->out.height; y++) {
+    const float *row = plane + (ptrdiff_t)y * conv->stride_h * in->row_stride;
+    for (int x = 0; x < job->plan->out.width; x++, copy += csn_block)
+      memcpy(copy, row + (ptrdiff_t)x * conv->stride_w * csn_block, csn_block * sizeof(float));
   }
 }
 
-/// Copies the input to scratch, framed by zeros.
+/// Copies the input to scratch, framed by zeros or thinned out.
 static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_pool *pool) {
 #if defined(__x86_64__)
   if (plan->algorithm == CSN_CONV_BF16) {
@@ -369,6 +454,11 @@ static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_p
     return;
   }
 #endif
+  if (plan->thinned) {
+    thin_job job = {plan, in, copy};
+    csn_pool_run(pool, thin_plane, &job, plan->in.images * csn_tensor_blocks(&plan->in));
+    return;
+  }
   csn_clear_halo(&plan->source, copy, pool);
   csn_reorder(&plan->in, in, &plan->source, copy, pool);
 }

@@ -90,7 +90,9 @@ typedef struct {
 
   // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
   csn_tensor source, target, addend;
-  bool staged, scattered, gathered;
+  bool staged, thinned, scattered, gathered;
+  // The stride at which tiles read the source.
+  int32_t step_h, step_w;
   int32_t tiles, tiles_per_row, panels, panel_blocks;
   int32_t tile_chunks, panel_chunks;
   // Input blocks that one pass over a chunk's tiles takes.

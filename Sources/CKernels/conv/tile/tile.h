@@ -13,6 +13,8 @@ enum {
   csn_tile_max_pixels = 14,
   /// Output channels of a panel, the unit in which weights are packed.
   csn_panel = 32,
+  /// Floats of a cache line.
+  csn_line = 16,
 };
 
 /// How the pixels of a tile lie in the input.
@@ -59,6 +61,9 @@ typedef struct {
   ptrdiff_t out_block;
   float lower, upper;
   unsigned flags;
+  /// What to fetch meanwhile: the next tile's input (NULL for none), and lines of weights with every block and tap.
+  const float *next_in, *ahead;
+  int ahead_lines;
 } csn_tile;
 
 typedef void (*csn_tile_function)(const csn_tile *tile);
@@ -74,6 +79,24 @@ typedef struct {
 const csn_tile_kernels *csn_tile_kernels_for(csn_cpu_level level);
 
 extern const csn_tile_kernels csn_tile_kernels_portable, csn_tile_kernels_avx2, csn_tile_kernels_avx512;
+
+/// Weights to be fetched from memory while tiles are computed: a few lines at a time, for a burst would keep the tiles'
+/// own loads waiting.
+typedef struct {
+  const float *next, *end;
+  /// With every block and tap of a tile.
+  int lines;
+} csn_fetch;
+
+/// Fetches [weights, end) with the next `tiles` tiles, of `pixels` pixels on average and `steps` blocks and taps.
+csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int pixels, ptrdiff_t steps);
+
+/// Has `tile` fetch its share.
+static inline void csn_fetch_with(csn_fetch *fetch, csn_tile *tile) {
+  tile->ahead = fetch->next;
+  tile->ahead_lines = fetch->next < fetch->end ? fetch->lines : 0;
+  fetch->next += (ptrdiff_t)tile->ahead_lines * tile->blocks * tile->kernel_h * tile->kernel_w * csn_line;
+}
 
 /// Offsets of adjacent pixels of a blocked tensor.
 extern const ptrdiff_t csn_dense_offsets[csn_tile_max_pixels];

@@ -32,21 +32,29 @@ CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors,
   }
 }
 
-/// Adds all products of the tile's kernel window and input channels.
-CSN_INLINE void accumulate(const int kind, const int pixels, const int vectors, const csn_tile *tile,
-                           const float *weights, accumulators sum) {
+/// Adds all products of the tile's kernel window and input channels, and fetches what comes next. A `pointwise` kernel
+/// is one tap.
+CSN_INLINE void accumulate(const int kind, const int pointwise, const int pixels, const int vectors,
+                           const csn_tile *tile, accumulators sum) {
   const int planar = kind >= csn_tile_planar1;
-  const float *block = tile->in;
+  const int kernel_h = pointwise ? 1 : tile->kernel_h, kernel_w = pointwise ? 1 : tile->kernel_w;
+  const float *block = tile->in, *weights = tile->weights, *next = tile->next_in, *ahead = tile->ahead;
   for (int b = 0; b < tile->blocks; b++, block += tile->in_block) {
     const float *row = block;
-    for (int y = 0; y < tile->kernel_h; y++, row += tile->in_row) {
+    if ((kind == csn_tile_dense || kind == csn_tile_strided2) && next) {
+      CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(next + pixel_offset(kind, tile, i), 0, 3);
+      next += tile->in_block;
+    }
+    for (int y = 0; y < kernel_h; y++, row += tile->in_row) {
       const float *tap = row;
-      for (int x = 0; x < tile->kernel_w; x++, tap += tile->in_tap) {
+      for (int x = 0; x < kernel_w; x++, tap += tile->in_tap) {
         if (planar) {
           add_channel(kind, pixels, vectors, tile, tap, weights, sum);
           weights += csn_panel;
           continue;
         }
+        _Pragma("clang loop unroll(disable)") for (int line = 0; line < tile->ahead_lines; line++, ahead += csn_line)
+            __builtin_prefetch(ahead, 0, 2);
         _Pragma("clang loop unroll_count(4)") for (int c = 0; c < 16; c++, weights += csn_panel)
             add_channel(kind, pixels, vectors, tile, tap + c, weights, sum);
       }
@@ -104,7 +112,10 @@ CSN_INLINE void run_tile(const int kind, const int pixels, const int vectors, co
     }
   }
   prefetch_ends(pixels, vectors, tile);
-  accumulate(kind, pixels, vectors, tile, tile->weights, sum);
+  if (kind < csn_tile_planar1 && tile->kernel_h == 1 && tile->kernel_w == 1)
+    accumulate(kind, 1, pixels, vectors, tile, sum);
+  else
+    accumulate(kind, 0, pixels, vectors, tile, sum);
   finish(pixels, vectors, tile, sum);
 }
 

@@ -129,6 +129,18 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
   }
 }
 
+/// Fetches the weights of the next panel with the `tiles` tiles of `blocks` output blocks from `block` on, of which a
+/// panel has two.
+static csn_fetch fetch_ahead(const winograd_job *job, int frequency, int block, int blocks, int tiles, int pixels) {
+  const csn_conv_plan *plan = job->plan;
+  const ptrdiff_t half = (ptrdiff_t)job->in_blocks * csn_block * csn_block;
+  const float *next = job->weights + ((ptrdiff_t)(frequency * plan->panels + block / 2 + 1) * 2 + block % 2) * half;
+  const float *end = next + blocks * half;
+  // By tiles, the weights are in the cache already.
+  if (!plan->by_frequency || end > job->weights + plan->weight_count) end = next;
+  return csn_fetch_make(next, end, tiles, pixels, job->in_blocks);
+}
+
 /// Multiplies one frequency of all tiles by panels [first, end).
 static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
                      int first, int end) {
@@ -147,10 +159,12 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
     float *out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * count * csn_block;
     tile.weights = job->weights + ((ptrdiff_t)frequency * plan->panels + block / 2) * panel_weights +
                    block % 2 * csn_block;
+    csn_fetch fetch = fetch_ahead(job, frequency, block, blocks, parts, count / parts);
     for (int part = 0; part < parts; part++) {
       const int from = (int)((int64_t)count * part / parts), to = (int)((int64_t)count * (part + 1) / parts);
       tile.in = in + from * csn_block;
       tile.out = out + from * csn_block;
+      csn_fetch_with(&fetch, &tile);
       kernels->run[csn_tile_dense][blocks - 1][to - from - 1](&tile);
     }
   }
