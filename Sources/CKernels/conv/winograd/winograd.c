@@ -136,8 +136,7 @@ static csn_fetch fetch_ahead(const winograd_job *job, int frequency, int block, 
   const ptrdiff_t half = (ptrdiff_t)job->in_blocks * csn_block * csn_block;
   const float *next = job->weights + ((ptrdiff_t)(frequency * plan->panels + block / 2 + 1) * 2 + block % 2) * half;
   const float *end = next + blocks * half;
-  // By tiles, the weights are in the cache already.
-  if (!plan->by_frequency || end > job->weights + plan->weight_count) end = next;
+  if (end > job->weights + plan->weight_count) end = next;
   return csn_fetch_make(next, end, tiles, pixels, job->in_blocks);
 }
 
