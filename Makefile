@@ -16,8 +16,9 @@ packages:
 .venv: scripts/requirements.txt scripts/setup-venv.sh | packages
 	@scripts/setup-venv.sh
 
+# Without --static-swift-stdlib the dynamic loader takes as long as the rest of a start.
 build: packages ## Build csn-convert and csn-run for release.
-	swift build -c release
+	swift build -c release --static-swift-stdlib
 
 demo: build ## Fuse the sample pairs with the model the repository ships.
 	@scripts/demo.sh $(RELEASE)
