@@ -16,7 +16,7 @@ packages:
 .venv: scripts/requirements.txt scripts/setup-venv.sh | packages
 	@scripts/setup-venv.sh
 
-# Without --static-swift-stdlib the dynamic loader takes as long as the rest of a start.
+# Swift's libraries are linked in: loading them takes longer than opening a model (docs/decisions/start-up.md).
 build: packages ## Build csn-convert and csn-run for release.
 	swift build -c release --static-swift-stdlib
 
