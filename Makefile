@@ -16,8 +16,9 @@ packages:
 .venv: scripts/requirements.txt scripts/setup-venv.sh | packages
 	@scripts/setup-venv.sh
 
+# Swift's libraries are linked in: loading them takes longer than opening a model (docs/decisions/start-up.md).
 build: packages ## Build csn-convert and csn-run for release.
-	swift build -c release
+	swift build -c release --static-swift-stdlib
 
 demo: build ## Fuse the sample pairs with the model the repository ships.
 	@scripts/demo.sh $(RELEASE)

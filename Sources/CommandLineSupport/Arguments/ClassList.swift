@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import ONNXParse
 
 /// Names of classes, or their number: the argument of `--classes`.
@@ -20,7 +19,7 @@ public enum ClassList: Sendable, Hashable {
     let text = bytes.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
     guard let text else { throw FileError(argument, "is not text in UTF-8") }
     var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-      .map { $0.trimmingCharacters(in: .whitespaces) }
+      .map(\.trimmed)
     while lines.last?.isEmpty == true { lines.removeLast() }
     guard !lines.isEmpty else { throw FileError(argument, "holds no class names") }
     self = .names(Self.withoutSynsets(lines))

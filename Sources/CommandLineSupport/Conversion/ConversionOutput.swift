@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import GraphRuntime
 import ONNXParse
 
@@ -11,7 +11,7 @@ struct ConversionOutput {
 
   init(_ path: String) throws {
     self.path = path
-    switch (path as NSString).pathExtension.lowercased() {
+    switch path.pathExtension.lowercased() {
     case "graph": format = .graph
     case "onnx": format = .onnx
     default: throw CommandLineError("the output \(path) must end in .graph or .onnx")

@@ -1,5 +1,4 @@
 import CSNGraphs
-import Foundation
 import GraphRuntime
 import ONNXParse
 
@@ -80,7 +79,7 @@ public struct ConversionRun {
   /// The name of the result where none is given.
   func defaultOutput() throws -> String {
     let input = inputs.first ?? ""
-    let stem = (input as NSString).deletingPathExtension
+    let stem = input.deletingPathExtension
     switch task {
     case .fusion: return "fusion.graph"
     case .csn(let version): return "\(stem).csn-\(version.rawValue).graph"

@@ -1,4 +1,3 @@
-import Foundation
 import GraphRuntime
 import ONNXParse
 import TensorFiles
@@ -7,7 +6,7 @@ import TensorFiles
 enum HeadFile {
   /// Reads `.npz`, `.safetensors`, or the constants of an `.onnx` model.
   static func read(_ path: String) throws -> [String: Tensor] {
-    switch (path as NSString).pathExtension.lowercased() {
+    switch path.pathExtension.lowercased() {
     case "npz": return try NPZ.read(from: path).dictionary
     case "safetensors": return try SafeTensors.read(from: path).dictionary
     case "onnx":

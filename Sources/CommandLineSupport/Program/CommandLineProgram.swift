@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import GraphRuntime
 import ONNXParse
 
@@ -72,16 +72,10 @@ public enum CommandLineProgram {
   }
 
   /// One line that says what an error says.
-  static func message(for error: any Error) -> String {
-    switch error {
-    case let error as any CustomStringConvertible & Error: oneLine(error.description)
-    default: oneLine(error.localizedDescription)
-    }
-  }
+  static func message(for error: any Error) -> String { oneLine("\(error)") }
 
   /// The lines of `text` joined to one.
   static func oneLine(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-      .filter { !$0.isEmpty }.joined(separator: "; ")
+    text.split(whereSeparator: \.isNewline).map(\.trimmed).filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

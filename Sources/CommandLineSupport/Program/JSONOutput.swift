@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Machine-readable results on standard output: one JSON object, keys in alphabetical order.
 enum JSONOutput {

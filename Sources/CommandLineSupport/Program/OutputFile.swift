@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import ONNXParse
 
 /// A file that is to be written, and the option that names it.
@@ -35,12 +35,9 @@ struct OutputFile {
       if status.st_mode & S_IFMT == S_IFDIR { throw FileError(path, "is a directory") }
       if status.st_mode & S_IFMT != S_IFREG { return }
     }
-    guard access(folder, W_OK | X_OK) == 0 else { throw FileError(path, errno: errno, doing: "write") }
-  }
-
-  private var folder: String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+    guard access(path.parentFolder, W_OK | X_OK) == 0 else {
+      throw FileError(path, errno: errno, doing: "write")
+    }
   }
 
   /// What makes two paths one file.
@@ -56,10 +53,10 @@ struct OutputFile {
         guard status.st_mode & S_IFMT == S_IFREG else { return nil }
         self = .file(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
       } else {
-        guard stat(OutputFile("", path).folder, &status) == 0 else { return nil }
+        guard stat(path.parentFolder, &status) == 0 else { return nil }
         self = .name(
           device: UInt64(status.st_dev), folder: UInt64(status.st_ino),
-          name: (path as NSString).lastPathComponent)
+          name: path.lastPathPart)
       }
     }
   }

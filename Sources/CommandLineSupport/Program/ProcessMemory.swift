@@ -1,4 +1,5 @@
-import Foundation
+import Glibc
+import ONNXParse
 
 /// What the process takes of the machine's memory.
 enum ProcessMemory {
@@ -7,10 +8,10 @@ enum ProcessMemory {
   /// `getrusage` begins with what the process held before it became this program, which is its parent's memory where that
   /// started it by `vfork`; it serves where there is no `/proc`.
   static var peak: Int {
-    if let status = FileManager.default.contents(atPath: "/proc/self/status"),
-      let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first(where: {
-        $0.hasPrefix("VmHWM:")
-      }), let kilobytes = Int(line.filter(\.isNumber))
+    if let status = try? ByteRegion(contentsOf: "/proc/self/status"),
+      let line = status.withUnsafeBytes({ String(decoding: $0, as: UTF8.self) })
+        .split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kilobytes = Int(line.filter(\.isNumber))
     {
       return kilobytes * 1024
     }

@@ -1,4 +1,5 @@
-import Foundation
+import Dispatch
+import Synchronization
 
 /// A bar on the terminal for work that takes more than a second; nothing where standard error is not a terminal.
 ///
@@ -7,7 +8,7 @@ final class Progress: @unchecked Sendable {
   private let title: String
   private let write: (String) -> Void
   private let start: ContinuousClock.Instant
-  private let lock = NSLock()
+  private let lock = Mutex(())
   private var fraction: Double?
   private var isShown = false
   private var ticks = 0
@@ -40,10 +41,10 @@ final class Progress: @unchecked Sendable {
     self.timer = timer
   }
 
-  private func report(_ fraction: Double) { lock.withLock { self.fraction = min(max(fraction, 0), 1) } }
+  private func report(_ fraction: Double) { lock.withLock { _ in self.fraction = min(max(fraction, 0), 1) } }
 
   private func draw() {
-    lock.withLock {
+    lock.withLock { _ in
       guard timer != nil else { return }
       let seconds = Int((ContinuousClock.now - start).components.seconds)
       let line = Self.line(
@@ -55,7 +56,7 @@ final class Progress: @unchecked Sendable {
   }
 
   private func end() {
-    lock.withLock {
+    lock.withLock { _ in
       timer?.cancel()
       timer = nil
       if isShown { write("\r\u{1B}[K") }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import ImageFiles
 
 /// The HTML page of a run: inputs, result, similarity and classes, with all pictures inside.

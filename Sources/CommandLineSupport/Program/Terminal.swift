@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// What the user sees besides results: notes and progress, on standard error.
 public enum Terminal {
@@ -12,7 +12,7 @@ public enum Terminal {
     return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 
-  static func writeError(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  static func writeError(_ text: String) { _ = StandardStream.write(text, to: STDERR_FILENO) }
 
   /// Prints a line about what is going on.
   public static func note(_ text: String) { writeError(text + "\n") }

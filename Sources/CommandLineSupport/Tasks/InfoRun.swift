@@ -1,4 +1,3 @@
-import Foundation
 import GraphRuntime
 
 /// `csn-run MODEL --info`: what a model is made of, and how it will run.
@@ -220,7 +219,7 @@ extension ModelInfo {
     var lines = [model, "inputs"] + inputs.map(\.line) + ["outputs"] + outputs.map(\.line)
     lines.append("operators")
     for (name, count) in operators.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
-      lines.append("  \(name.padding(toLength: 28, withPad: " ", startingAt: 0)) \(count)")
+      lines.append("  \(name.padded(to: 28)) \(count)")
     }
     lines.append("parameters \(parameters)")
     lines.append("passes")

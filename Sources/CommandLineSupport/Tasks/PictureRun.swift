@@ -1,6 +1,5 @@
 import ArgumentParser
 import CSNGraphs
-import Foundation
 import GraphRuntime
 import ImageFiles
 import ONNXParse
@@ -140,11 +139,4 @@ extension Image.ColorModel {
     case .rgba: "RGB with alpha"
     }
   }
-}
-
-/// `12.3 %`.
-func percent(_ probability: Float) -> String { decimal(probability * 100, digits: 1) + " %" }
-
-func decimal(_ value: some BinaryFloatingPoint, digits: Int) -> String {
-  String(format: "%.\(digits)f", Double(value))
 }

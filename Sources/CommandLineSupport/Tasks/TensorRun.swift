@@ -1,4 +1,3 @@
-import Foundation
 import GraphRuntime
 import ONNXParse
 import TensorFiles

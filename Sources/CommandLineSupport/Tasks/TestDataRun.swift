@@ -1,4 +1,3 @@
-import Foundation
 import GraphRuntime
 import ONNXParse
 import TensorFiles
@@ -34,7 +33,7 @@ public struct TestDataRun {
     }
 
     var line: String {
-      let difference = String(format: "%.3g", largestDifference)
+      let difference = formatted("%.3g", largestDifference)
       return "\(passed ? "pass" : "FAIL") \(output): "
         + (failure.map { "\($0) (largest difference \(difference))" } ?? "largest difference \(difference)")
     }

@@ -70,17 +70,27 @@ public final class Execution: @unchecked Sendable {
     try StepFailure.check()
   }
 
-  /// Runs all steps and gives the memory of each mapped constant back after the last step that reads it.
+  /// Bytes of constants that `runReleasingWeights` gives back at once: the other threads wait meanwhile.
+  private static let releasedAtOnce = 32 << 20
+
+  /// Runs all steps and gives the memory of mapped constants back, some layers' at once, when no later step reads them.
   func runReleasingWeights() throws {
     let base = UnsafePointer(slots.baseAddress)
-    var next = 0
+    let reads = frozen.lastReads
+    var (released, read, byteCount) = (0, 0, 0)
+    func release() {
+      for entry in reads[released..<read] { entry.bytes.releasePages() }
+      (released, byteCount) = (read, 0)
+    }
     for (index, step) in frozen.steps.enumerated() {
       step.function(step.arguments, base, frozen.pool.pointer)
-      while next < frozen.lastReads.count, frozen.lastReads[next].step <= index {
-        frozen.lastReads[next].bytes.releasePages()
-        next += 1
+      while read < reads.count, reads[read].step <= index {
+        byteCount += reads[read].bytes.count
+        read += 1
       }
+      if byteCount >= Self.releasedAtOnce { release() }
     }
+    release()
     try StepFailure.check()
   }
 

@@ -10,7 +10,12 @@ final class MappedFile {
       throw FileError(file.path, errno: errno, doing: "map")
     }
     bytes = UnsafeRawBufferPointer(start: start, count: count)
+    // Read from the disk in pieces of a huge page, a file is mapped so too: a five-hundredth of the page faults, now and
+    // as long as it stays in the page cache. Systems that can't do it say so, and map it as ever.
+    if count >= Self.hugePage { madvise(start, count, MADV_HUGEPAGE) }
   }
+
+  private static let hugePage = 2 << 20
 
   deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
 }
