@@ -140,6 +140,25 @@ import Testing
       }
     }
   }
+
+  /// A NaN goes where a number follows it in the window, and stays where it comes last, as in ONNX Runtime.
+  @Test func maxPoolTreatsNaNsAlike() throws {
+    var net = ConvolutionNet(seed: 1)
+    let x = net.input([1, 16, 9, 9])
+    let ones = net.graph.addInitializer("w", Tensor([Float](repeating: 1, count: 16), shape: [16, 1, 1, 1]))
+    let same = net.node("Conv", [x, ones], ["group": .int(16)])
+    net.graph.addOutput(net.node("MaxPool", [same], ConvolutionNet.window))
+    var numbers = net.floats(16 * 81)
+    // In the middle of its window; at its end; at its beginning; next to the padding; a channel of nothing else.
+    for place in [40, 81 + 30, 162, 243 + 80] + Array(324..<405) { numbers[place] = .nan }
+    let input = Tensor(numbers, shape: [1, 16, 9, 9])
+    let rowMajor = try Interpreter(net.graph).run([x: .tensor(input)])[0].tensor
+    let session = try Session(net.graph)
+    for result in [rowMajor, try session.run(["x": input]).values.first] {
+      let elements = try #require(result).elements(Float.self)
+      #expect(elements.indices.filter { elements[$0].isNaN } == [25 + 6, 75 + 24] + Array(100..<125))
+    }
+  }
 }
 
 extension ConvolutionNet {
