@@ -72,11 +72,10 @@ extension StepMemory {
 
   /// Runs `body` on stretches that together are `range` 0..<count, in parallel where there is enough to do; each
   /// unit is `weight` elements' work.
-  ///
-  /// `body` is inlined into its caller, so it is called in one place: loops are compiled once for a kernel.
   @inline(__always)
   func forEachStretch(of count: Int, weight: Int = 1, _ body: (Range<Int>) -> Void) {
     let perChunk = max(1, Self.grain / max(1, weight), count / Self.mostChunks)
+    if count <= perChunk { return body(0..<count) }
     parallel(ceilDivide(count, perChunk)) { chunk, _ in
       body(chunk * perChunk..<min(count, (chunk + 1) * perChunk))
     }
@@ -88,14 +87,11 @@ extension StepMemory {
   func forEachRow(_ broadcast: Broadcast, _ body: (SIMD4<Int>, Int, Int) -> Void) {
     let inner = broadcast.inner
     guard inner.extent > 0, broadcast.rows > 0 else { return }
-    // Stretches are of rows, or of the only row.
-    let isRow = broadcast.rows == 1
-    forEachStretch(of: isRow ? inner.extent : broadcast.rows, weight: isRow ? 1 : inner.extent) { range in
-      let columns = isRow ? range : 0..<inner.extent
-      let shift = inner.strides &* columns.lowerBound
-      for row in isRow ? 0..<1 : range {
-        body(
-          broadcast.offsets(ofRow: row) &+ shift, row * inner.extent + columns.lowerBound, columns.count)
+    if broadcast.rows == 1 {
+      forEachStretch(of: inner.extent) { body(inner.strides &* $0.lowerBound, $0.lowerBound, $0.count) }
+    } else {
+      forEachStretch(of: broadcast.rows, weight: inner.extent) { rows in
+        for row in rows { body(broadcast.offsets(ofRow: row), row * inner.extent, inner.extent) }
       }
     }
   }

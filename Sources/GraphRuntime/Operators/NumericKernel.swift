@@ -115,8 +115,8 @@ extension ElementType {
 
   /// The Swift type of the integer types that models hardly use; nil for the others.
   ///
-  /// Not inlined: the compiler is not to see which types these are. It would specialise every kernel for each of them,
-  /// and took longer for them than for the rest of the library. Unspecialised, they give the same results, slower.
+  /// Not inlined: the compiler is not to see which types these are, or it would specialise every kernel for each of
+  /// them, which takes long. Unspecialised, they give the same results, slower.
   @inline(never)
   fileprivate var rareInteger: (any (NumericElement & FixedWidthInteger).Type)? {
     switch self {
