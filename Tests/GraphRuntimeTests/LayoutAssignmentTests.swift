@@ -4,95 +4,22 @@ import Testing
 
 /// Planned runs on the blocked layout against the interpreter's on row-major tensors.
 @Suite struct LayoutAssignmentTests {
-  private struct Net {
-    var graph = Graph()
-    var random: SplitMix64
-
-    init(seed: UInt64) { random = SplitMix64(seed: seed) }
-
-    mutating func floats(_ count: Int, scale: Float = 1) -> [Float] {
-      (0..<count).map { _ in (Float(random.next(below: 2001)) / 1000 - 1) * scale }
-    }
-
-    mutating func input(_ shape: [Int]) -> Value.ID {
-      graph.addInput("x", .tensor(TensorType(.float32, Shape(shape))))
-    }
-
-    mutating func convolution(
-      _ x: Value.ID, from channels: Int, to outputs: Int, kernel: Int = 1, stride: Int = 1, pad: Int = 0,
-      groups: Int = 1,
-      bias: Bool = true
-    ) -> Value.ID {
-      let shape = [outputs, channels / groups, kernel, kernel]
-      let count = shape.reduce(1, *)
-      let scale = 1 / Float(count / outputs).squareRoot()
-      let weights = graph.addInitializer("w", Tensor(floats(count, scale: scale), shape: shape))
-      var inputs: [Value.ID?] = [x, weights]
-      if bias { inputs.append(graph.addInitializer("b", Tensor(floats(outputs), shape: [outputs]))) }
-      let y = graph.addValue("conv")
-      graph.addNode(
-        "Conv", name: "conv", inputs: inputs, outputs: [y],
-        attributes: [
-          "strides": .ints([stride, stride]), "pads": .ints([pad, pad, pad, pad]), "group": .int(groups),
-        ])
-      return y
-    }
-
-    mutating func node(_ op: OperatorName, _ inputs: [Value.ID], _ attributes: [String: Attribute] = [:])
-      -> Value.ID
-    {
-      let y = graph.addValue(op.type)
-      graph.addNode(op, name: op.type, inputs: inputs, outputs: [y], attributes: attributes)
-      return y
-    }
-
-    static let window: [String: Attribute] = [
-      "kernel_shape": .ints([3, 3]), "strides": .ints([2, 2]), "pads": .ints([1, 1, 1, 1]),
-    ]
-  }
-
-  /// Runs both ways, for one and two threads, and compares; returns the plan.
-  @discardableResult
-  private func compare(_ net: Net, shape: [Int], level: OptimizationLevel = .all) throws -> Plan {
-    var net = net
-    let x = Tensor(net.floats(shape.reduce(1, *)), shape: shape)
-    let expected = try Interpreter(net.graph).run([net.graph.inputs[0]: .tensor(x)])
-    var plan: Plan?
-    for threads in 1...2 {
-      var options = Session.Options()
-      options.threads = threads
-      options.optimization = level
-      let session = try Session(net.graph, options: options)
-      let results = try session.run(["x": x])
-      for (id, reference) in zip(net.graph.outputs, expected) {
-        let got: [Float] = try #require(results[net.graph[id].name]).elements()
-        let want: [Float] = try #require(reference.tensor).elements()
-        #expect(got.count == want.count)
-        let worst = zip(got, want).map { abs($0 - $1) }.max() ?? 0
-        // Winograd's transforms and another order of sums: some units of the largest value.
-        #expect(worst <= 2e-5 * max(1, want.map(abs).max() ?? 0))
-      }
-      plan = try session.plan(for: ["x": shape])
-    }
-    return try #require(plan)
-  }
-
   @Test(arguments: [1, 2]) func aStemThenPoolingAndBlocks(images: Int) throws {
-    var net = Net(seed: 1)
+    var net = ConvolutionNet(seed: 1)
     let x = net.input([images, 3, 37, 29])
     var y = net.convolution(x, from: 3, to: 32, kernel: 7, stride: 2, pad: 3)
-    y = net.node("MaxPool", [net.node("Relu", [y])], Net.window)
+    y = net.node("MaxPool", [net.node("Relu", [y])], ConvolutionNet.window)
     let branch = net.convolution(
       net.node("Relu", [net.convolution(y, from: 32, to: 24)]), from: 24, to: 32, kernel: 3, pad: 1)
     y = net.node("Relu", [net.node("Add", [branch, y])])
     net.graph.addOutput(net.node("GlobalAveragePool", [y]))
-    let plan = try compare(net, shape: [images, 3, 37, 29])
+    let plan = try net.compare(shape: [images, 3, 37, 29])
     // The stem reads row-major and global pooling writes it: no copy between layouts is left.
     #expect(!plan.steps.contains { $0.op == Relayout.name })
   }
 
   @Test(arguments: [1, 3]) func concatenationsOfBlocks(images: Int) throws {
-    var net = Net(seed: 2)
+    var net = ConvolutionNet(seed: 2)
     let x = net.input([images, 16, 14, 15])
     let a = net.convolution(x, from: 16, to: 32)
     let b = net.convolution(net.convolution(x, from: 16, to: 16), from: 16, to: 48, kernel: 3, pad: 1)
@@ -102,11 +29,11 @@ import Testing
     let joined = net.node("Concat", [a, b, c], ["axis": .int(1)])
     net.graph.addOutput(net.convolution(joined, from: 100, to: 16))
     net.graph.addOutput(joined)
-    try compare(net, shape: [images, 16, 14, 15])
+    try net.compare(shape: [images, 16, 14, 15])
   }
 
   @Test func nestedConcatenationsLieInOneBuffer() throws {
-    var net = Net(seed: 3)
+    var net = ConvolutionNet(seed: 3)
     let x = net.input([1, 3, 16, 16])
     var y = net.convolution(x, from: 3, to: 16, kernel: 3, pad: 1)
     for layer in 1...3 {
@@ -114,51 +41,51 @@ import Testing
       y = net.node("Concat", [y, grown], ["axis": .int(1)])
     }
     net.graph.addOutput(net.node("GlobalAveragePool", [y]))
-    try compare(net, shape: [1, 3, 16, 16])
+    try net.compare(shape: [1, 3, 16, 16])
   }
 
   @Test func valuesReadInBothLayouts() throws {
-    var net = Net(seed: 4)
+    var net = ConvolutionNet(seed: 4)
     let x = net.input([2, 18, 9, 9])
     let y = net.convolution(x, from: 18, to: 18, kernel: 3, pad: 1, groups: 3)
     let turned = net.node("Transpose", [y], ["perm": .ints([0, 2, 3, 1])])
     net.graph.addOutput(net.node("LRN", [y], ["size": .int(5), "alpha": .float(0.5)]))
     net.graph.addOutput(turned)
     net.graph.addOutput(y)
-    try compare(net, shape: [2, 18, 9, 9])
+    try net.compare(shape: [2, 18, 9, 9])
   }
 
   @Test func residualsThatAreReadAgainAreKept() throws {
-    var net = Net(seed: 5)
+    var net = ConvolutionNet(seed: 5)
     let x = net.input([1, 32, 8, 8])
     let y = net.convolution(x, from: 32, to: 32)
     // y is the convolution's input and its residual: the sum may not go over it.
     let z = net.node("Add", [net.convolution(y, from: 32, to: 32), y])
     net.graph.addOutput(net.node("Mul", [z, z]))
     net.graph.addOutput(net.node("Sub", [z, y]))
-    try compare(net, shape: [1, 32, 8, 8])
+    try net.compare(shape: [1, 32, 8, 8])
   }
 
   @Test func paddingAndDepthwise() throws {
-    var net = Net(seed: 6)
+    var net = ConvolutionNet(seed: 6)
     let x = net.input([1, 32, 12, 10])
     let y = net.convolution(x, from: 32, to: 32, kernel: 3, pad: 1, groups: 32)
     let pads = net.graph.addInitializer("pads", Tensor([Int64(0), 0, 2, 1, 0, 0, 1, 2], shape: [8]))
     let padded = net.node("Pad", [y, pads], ["mode": .string("edge")])
     net.graph.addOutput(net.convolution(padded, from: 32, to: 16, kernel: 5, bias: false))
-    try compare(net, shape: [1, 32, 12, 10])
+    try net.compare(shape: [1, 32, 12, 10])
   }
 
   @Test func packedWeightsTravelWithTheGraph() throws {
-    var net = Net(seed: 7)
+    var net = ConvolutionNet(seed: 7)
     let x = net.input([1, 16, 16, 16])
     net.graph.addOutput(net.convolution(x, from: 16, to: 32, kernel: 3, pad: 1))
     let compiled = try net.graph.compiled()
     #expect(compiled.derivedConstants.count == 2)
-    try compare(net, shape: [1, 16, 16, 16])
+    try net.compare(shape: [1, 16, 16, 16])
     var again = net
     again.graph = compiled
-    try compare(again, shape: [1, 16, 16, 16])
+    try again.compare(shape: [1, 16, 16, 16])
     let session = try Session(compiled)
     for key in compiled.derivedConstants.keys {
       let kept = session.derivedConstants.all[key]?.bytes?.start
@@ -168,7 +95,7 @@ import Testing
 
   /// How a weight is packed depends on the groups it is read in.
   @Test(arguments: [[1, 2], [2, 1]]) func sharedWeightsOfOtherGroups(order: [Int]) throws {
-    var net = Net(seed: 9)
+    var net = ConvolutionNet(seed: 9)
     let x = net.input([1, 8, 6, 6])
     let weights = net.graph.addInitializer("w", Tensor(net.floats(64 * 8), shape: [64, 8, 1, 1]))
     let twice = net.node("Concat", [x, net.node("Neg", [x])], ["axis": .int(1)])
@@ -176,15 +103,15 @@ import Testing
       net.graph.addOutput(
         net.node("Conv", [groups == 1 ? x : twice, weights], ["group": .int(groups)]))
     }
-    try compare(net, shape: [1, 8, 6, 6])
+    try net.compare(shape: [1, 8, 6, 6])
     var compiled = net
     compiled.graph = try net.graph.compiled()
     #expect(compiled.graph.derivedConstants.count == 2)
-    try compare(compiled, shape: [1, 8, 6, 6])
+    try compiled.compare(shape: [1, 8, 6, 6])
   }
 
   @Test func profilesCountStepsAndMultiplyAdds() throws {
-    var net = Net(seed: 8)
+    var net = ConvolutionNet(seed: 8)
     let x = net.input([1, 16, 10, 10])
     net.graph.addOutput(net.convolution(x, from: 16, to: 32, kernel: 3, pad: 1))
     var options = Session.Options()

@@ -241,7 +241,8 @@ extension ModelInfo.Planning {
     let inputs = shapes.sorted { $0.key < $1.key }
       .map { "\($0.key)=\($0.value.map(String.init).joined(separator: "x"))" }
     let title = "plan for \(inputs.joined(separator: " "))"
-    guard !isDynamic else { return [title, "  shapes depend on data: the interpreter runs the graph"] }
+    let interpreted = "  shapes depend on data: the interpreter runs "
+    guard !isDynamic || !steps.isEmpty else { return [title, interpreted + "the graph"] }
     let rows = steps.map { step in
       "    \(step.op) \(step.node): \(step.signature)"
         + (step.kernel.map { ", \($0)" } ?? "") + (step.macs.map { ", \($0) multiply-adds" } ?? "")
@@ -251,6 +252,6 @@ extension ModelInfo.Planning {
       "  arena \(ByteSize.text(memory.arenaBytes)) (lower bound \(ByteSize.text(memory.lowerBoundBytes)), "
         + "unshared \(ByteSize.text(memory.unsharedBytes))), packed weights \(ByteSize.text(memory.packedBytes))",
       "  steps",
-    ] + rows
+    ] + rows + (isDynamic ? [interpreted + "the rest"] : [])
   }
 }

@@ -33,6 +33,7 @@ final class PlanCache: Sendable {
         let dropped = state.plans.removeValue(forKey: state.order.removeFirst())
       {
         idle.forget(dropped.plan)
+        if case .interpreted(_, let segment?) = dropped.plan.body { idle.forget(segment.plan) }
       }
       return made
     }
@@ -60,8 +61,11 @@ final class CachedPlan: Sendable {
     self.idle = idle
   }
 
-  /// Calls `body` with an execution that nobody else uses meanwhile.
-  func withExecution<Result>(_ frozen: FrozenPlan, _ body: (Execution) throws -> Result) rethrows -> Result {
+  /// Calls `body` with an execution of the plan, or of its planned segment, that nobody else uses meanwhile.
+  func withExecution<Result>(
+    _ frozen: FrozenPlan, of segment: Plan? = nil, _ body: (Execution) throws -> Result
+  ) rethrows -> Result {
+    let plan = segment ?? plan
     let execution = idle.take(for: plan) ?? Execution(plan, frozen)
     defer { idle.keep(execution) }
     return try body(execution)

@@ -27,8 +27,13 @@ extension Session {
       switch cached.plan.body {
       case .frozen(let frozen):
         results = try cached.withExecution(frozen) { try run($0, frozen, tensors) }
-      case .interpreted(let specialised):
-        results = try interpret(specialised, values, outputs: ids)
+      case .interpreted(let rest, let segment):
+        var made: [Value.ID: RuntimeValue] = [:]
+        if let segment, case .frozen(let frozen) = segment.plan.body {
+          let values = try cached.withExecution(frozen, of: segment.plan) { try run($0, frozen, tensors) }
+          made = Dictionary(zip(segment.outputs, values)) { first, _ in first }
+        }
+        results = try interpret(rest, values, made: made, outputs: ids)
       }
     } else {
       ids = try outputIDs(outputs)
@@ -76,13 +81,15 @@ extension Session {
     recorder.add(execution.plan, times)
   }
 
-  private func interpret(_ graph: Graph, _ values: [String: RuntimeValue], outputs: [Value.ID]) throws
-    -> [RuntimeValue]
-  {
+  /// Interprets `graph`, values that it need not make given as `made`.
+  private func interpret(
+    _ graph: Graph, _ values: [String: RuntimeValue], made: [Value.ID: RuntimeValue] = [:],
+    outputs: [Value.ID]
+  ) throws -> [RuntimeValue] {
     for name in values.keys where !inputs.contains(where: { $0.name == name }) {
       throw GraphError(.invalidInput, "there is no input '\(name)'; \(inputList)")
     }
-    var given: [Value.ID: RuntimeValue] = [:]
+    var given = made
     for id in graph.inputs {
       guard let value = values[graph[id].name] else { continue }
       if let declared = self.graph.values[id]?.type, (declared.tensor == nil) != (value.tensor == nil) {

@@ -39,15 +39,13 @@ func numeric<Kernel: NumericKernel>(
     case .float32, .float16, .bfloat16: try builder.widening { try Kernel.prepare(&$0, as: Float.self) }
     case .float64: try Kernel.prepare(&builder, as: Double.self)
     case .int8: try Kernel.prepare(&builder, as: Int8.self)
-    case .int16: try Kernel.prepare(&builder, as: Int16.self)
     case .int32: try Kernel.prepare(&builder, as: Int32.self)
     case .int64: try Kernel.prepare(&builder, as: Int64.self)
     case .uint8: try Kernel.prepare(&builder, as: UInt8.self)
-    case .uint16: try Kernel.prepare(&builder, as: UInt16.self)
-    case .uint32: try Kernel.prepare(&builder, as: UInt32.self)
-    case .uint64: try Kernel.prepare(&builder, as: UInt64.self)
     case .bool where acceptsBool: try Kernel.prepare(&builder, as: UInt8.self)
-    default: throw builder.unsupportedType(type)
+    default:
+      guard let rare = type.rareInteger else { throw builder.unsupportedType(type) }
+      try Kernel.prepare(&builder, as: rare)
     }
   }
 }
@@ -58,14 +56,12 @@ func integral<Kernel: IntegerKernel>(_: Kernel.Type, deciding: Int = 0) -> Prepa
     let type = try builder.input(deciding).elementType
     switch type {
     case .int8: try Kernel.prepare(&builder, as: Int8.self)
-    case .int16: try Kernel.prepare(&builder, as: Int16.self)
     case .int32: try Kernel.prepare(&builder, as: Int32.self)
     case .int64: try Kernel.prepare(&builder, as: Int64.self)
     case .uint8: try Kernel.prepare(&builder, as: UInt8.self)
-    case .uint16: try Kernel.prepare(&builder, as: UInt16.self)
-    case .uint32: try Kernel.prepare(&builder, as: UInt32.self)
-    case .uint64: try Kernel.prepare(&builder, as: UInt64.self)
-    default: throw builder.unsupportedType(type)
+    default:
+      guard let rare = type.rareInteger else { throw builder.unsupportedType(type) }
+      try Kernel.prepare(&builder, as: rare)
     }
   }
 }
@@ -103,17 +99,32 @@ extension ElementType {
   /// - Throws: `GraphError` for the other types.
   func visit<Visitor: NumericVisitor>(_ visitor: Visitor) throws -> Visitor.Result {
     switch self {
-    case .float32: try visitor.visit(Float.self)
-    case .float64: try visitor.visit(Double.self)
-    case .int8: try visitor.visit(Int8.self)
-    case .int16: try visitor.visit(Int16.self)
-    case .int32: try visitor.visit(Int32.self)
-    case .int64: try visitor.visit(Int64.self)
-    case .uint8: try visitor.visit(UInt8.self)
-    case .uint16: try visitor.visit(UInt16.self)
-    case .uint32: try visitor.visit(UInt32.self)
-    case .uint64: try visitor.visit(UInt64.self)
-    default: throw GraphError(.unsupportedType, "element type \(self) is not supported here")
+    case .float32: return try visitor.visit(Float.self)
+    case .float64: return try visitor.visit(Double.self)
+    case .int8: return try visitor.visit(Int8.self)
+    case .int32: return try visitor.visit(Int32.self)
+    case .int64: return try visitor.visit(Int64.self)
+    case .uint8: return try visitor.visit(UInt8.self)
+    default:
+      guard let rareInteger else {
+        throw GraphError(.unsupportedType, "element type \(self) is not supported here")
+      }
+      return try visitor.visit(rareInteger)
+    }
+  }
+
+  /// The Swift type of the integer types that models hardly use; nil for the others.
+  ///
+  /// Not inlined: the compiler is not to see which types these are, or it would specialise every kernel for each of
+  /// them, which takes long. Unspecialised, they give the same results, slower.
+  @inline(never)
+  fileprivate var rareInteger: (any (NumericElement & FixedWidthInteger).Type)? {
+    switch self {
+    case .int16: Int16.self
+    case .uint16: UInt16.self
+    case .uint32: UInt32.self
+    case .uint64: UInt64.self
+    default: nil
     }
   }
 }

@@ -91,8 +91,9 @@ private struct MaxPoolKernel: NumericKernel {
       memory.parallel(pooling.planes) { plane, _ in
         let target = y + plane * outputs
         for index in 0..<outputs { target[index] = Element.lowest }
+        // With NaNs as in ONNX Runtime and the blocked kernel: one goes when a number follows it in the window.
         pooling.accumulate(x + plane * inputs, into: target) { best, element in
-          best = element > best ? element : best
+          best = best > element ? best : element
         }
       }
     }

@@ -93,15 +93,15 @@ enum Resizing {
   }
 
   /// How each axis of the input is resized.
-  fileprivate static func axes(_ builder: KernelBuilder, _ attributes: ResizeAttributes) throws
-    -> [ResizeAxis]
-  {
-    let (x, y) = (try builder.input(0), try builder.output())
-    let resized = try attributes.resizedAxes(rank: x.shape.count)
-    var scales = [Double](repeating: 1, count: x.shape.count)
-    var regions = [(start: Double, end: Double)](repeating: (0, 1), count: x.shape.count)
-    if let operand = builder.optionalInput(2), operand.count > 0 {
-      guard let constant = operand.constant else {
+  static func axes(_ query: BlockedQuery, _ attributes: ResizeAttributes) throws -> [ResizeAxis] {
+    guard let x = query.shape(0), let y = query.outputShape else {
+      throw GraphError(.unknownValue, "the shapes of Resize must be known when the plan is made")
+    }
+    let resized = try attributes.resizedAxes(rank: x.count)
+    var scales = [Double](repeating: 1, count: x.count)
+    var regions = [(start: Double, end: Double)](repeating: (0, 1), count: x.count)
+    if let given = query.shape(2), given != [0] {
+      guard let constant = query.constant(2) else {
         throw GraphError(.unknownValue, "the scales of Resize must be known when the plan is made")
       }
       guard let values = floats(constant), values.count == resized.count,
@@ -111,18 +111,16 @@ enum Resizing {
       }
       for (axis, scale) in zip(resized, values) { scales[axis] = Double(scale) }
     } else if attributes.aspectRatio == .stretch {
-      for axis in resized where x.shape[axis] > 0 {
-        scales[axis] = Double(y.shape[axis]) / Double(x.shape[axis])
-      }
+      for axis in resized where x[axis] > 0 { scales[axis] = Double(y[axis]) / Double(x[axis]) }
     } else {
-      guard let sizes = try builder.input(3).constant?.integers else {
+      guard let sizes = query.constant(3)?.integers else {
         throw GraphError(.unknownValue, "the sizes of Resize must be known when the plan is made")
       }
-      let resolved = try attributes.resolve(sizes: sizes, input: resized.map { x.shape[$0] })
+      let resolved = try attributes.resolve(sizes: sizes, input: resized.map { x[$0] })
       for (axis, scale) in zip(resized, resolved.scales) { scales[axis] = scale }
     }
     if attributes.transformation == .cropAndResize {
-      guard let constant = try builder.input(1).constant else {
+      guard let constant = query.constant(1) else {
         throw GraphError(.unknownValue, "the roi of Resize must be known when the plan is made")
       }
       guard let roi = floats(constant), roi.count == 2 * resized.count, roi.allSatisfy(\.isFinite) else {
@@ -132,8 +130,8 @@ enum Resizing {
         regions[axis] = (Double(roi[index]), Double(roi[index + resized.count]))
       }
     }
-    return x.shape.indices.map {
-      ResizeAxis(input: x.shape[$0], output: y.shape[$0], scale: scales[$0], region: regions[$0])
+    return x.indices.map {
+      ResizeAxis(input: x[$0], output: y[$0], scale: scales[$0], region: regions[$0])
     }
   }
 }
@@ -145,7 +143,7 @@ private enum NearestKernel: MovingKernel {
   ) throws {
     let attributes = try ResizeAttributes(builder.node)
     let (x, y) = (try builder.input(0), try builder.output())
-    let axes = try Resizing.axes(builder, attributes)
+    let axes = try Resizing.axes(BlockedQuery(builder), attributes)
     let fill = try Resizing.fillValue(&builder, attributes, x.elementType)
     AxisGather(sources: axes.map { $0.nearest(attributes) }, input: x.shape).emit(
       &builder, from: x, to: y, fill: fill, as: Element.self)
@@ -157,7 +155,7 @@ private struct ResizeKernel: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let attributes = try ResizeAttributes(builder.node)
     let (x, y) = (try builder.input(0), try builder.output())
-    let axes = try Resizing.axes(builder, attributes)
+    let axes = try Resizing.axes(BlockedQuery(builder), attributes)
     let changed = axes.indices.filter { !axes[$0].isIdentity(attributes.transformation) }
     guard !changed.isEmpty else {
       return builder.emit { memory in

@@ -1,3 +1,4 @@
+import CKernels
 import RealModule
 
 /// Softmax, LogSoftmax and Hardmax along one axis (ONNX, each -13).
@@ -5,7 +6,7 @@ enum SoftmaxFamily {
   static let operators: [Operator] = [
     Operator(
       "Softmax", inputs: 1...1, sharing: .overwrites([0]), infer: inferShape,
-      kernel: floating(AxisKernel<SoftmaxRule>.self)),
+      kernel: floating(SoftmaxKernel.self)),
     Operator(
       "LogSoftmax", inputs: 1...1, sharing: .overwrites([0]), infer: inferShape,
       kernel: floating(AxisKernel<LogSoftmaxRule>.self)),
@@ -20,6 +21,33 @@ enum SoftmaxFamily {
     }
     inference.same()
   }
+
+  /// The extents before the axis, of the axis and after it.
+  fileprivate static func extents(_ builder: KernelBuilder) throws -> (outer: Int, count: Int, inner: Int) {
+    let shape = try builder.input(0).shape
+    let axis = try builder.node.int("axis", default: -1)
+    let position = axis < 0 ? axis + shape.count : axis
+    // A scalar has no axis.
+    guard shape.indices.contains(position) else { return (1, 1, 1) }
+    return (
+      shape[..<position].reduce(1, *), shape[position], shape[(position + 1)...].reduce(1, *)
+    )
+  }
+}
+
+/// Softmax, which has a C kernel for floats.
+private enum SoftmaxKernel: FloatingKernel {
+  static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
+    guard Element.self == Float.self else {
+      return try AxisKernel<SoftmaxRule>.prepare(&builder, as: Element.self)
+    }
+    let (x, y) = (try builder.input(0), try builder.output())
+    let (outer, count, inner) = try SoftmaxFamily.extents(builder)
+    builder.emit { memory in
+      csn_softmax(
+        memory.pointer(x.slot), memory.pointer(y.slot), outer, count, inner, memory.pool)
+    }
+  }
 }
 
 /// What happens to the elements along the axis.
@@ -33,11 +61,7 @@ private struct AxisKernel<Rule: AxisRule>: FloatingKernel {
   static func prepare<Element: FloatingElement>(_ builder: inout KernelBuilder, as: Element.Type) throws {
     let (x, y) = (try builder.input(0), try builder.output())
     guard y.count > 0 else { return }
-    let rank = x.shape.count
-    let axis = try builder.node.int("axis", default: -1)
-    let position = axis < 0 ? axis + rank : axis
-    let count = x.shape.indices.contains(position) ? x.shape[position] : 1
-    let inner = x.shape.dropFirst(position + 1).reduce(1, *)
+    let (_, count, inner) = try SoftmaxFamily.extents(builder)
     builder.emit { memory in
       let source = memory.pointer(x.slot, as: Element.self)
       let target = memory.pointer(y.slot, as: Element.self)

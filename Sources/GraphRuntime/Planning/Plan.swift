@@ -1,8 +1,8 @@
 import CKernels
 import ONNXParse
 
-/// A graph made ready for concrete input shapes and chosen outputs: a flat array of steps over planned memory, or,
-/// where shapes depend on data, the interpreter's task.
+/// A graph made ready for concrete input shapes and chosen outputs: a flat array of steps over planned memory, and,
+/// where shapes depend on data, what the interpreter does after it.
 public final class Plan: Sendable {
   /// One input or output.
   public struct Port: Sendable {
@@ -14,16 +14,24 @@ public final class Plan: Sendable {
   public let inputs: [Port]
   public let outputs: [Port]
   public let memory: MemoryReport
-  /// What the steps do, in order; empty for a dynamic plan.
+  /// What the planned steps do, in order; of a dynamic plan those before the interpreter's.
   public let steps: [StepDescription]
-  /// Whether parts depend on data, so that the interpreter runs the graph.
+  /// Whether parts depend on data, so that the interpreter runs them.
   public var isDynamic: Bool { if case .interpreted = body { true } else { false } }
 
   let body: Body
 
   enum Body: Sendable {
     case frozen(FrozenPlan)
-    case interpreted(Graph)
+    /// A graph for the interpreter, which takes the results of the planned segment before it as given.
+    case interpreted(Graph, after: Segment?)
+  }
+
+  /// What is planned of a graph that the interpreter finishes.
+  struct Segment: Sendable {
+    let plan: Plan
+    /// The values that the plan's outputs are.
+    let outputs: [Value.ID]
   }
 
   init(graph: Graph, memory: MemoryReport, steps: [StepDescription], body: Body) {

@@ -16,21 +16,45 @@ struct Planner {
     let specialization = try Specialization(
       graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
     let graph = specialization.graph
-    guard specialization.dynamicNodes.isEmpty else { return interpreted(graph) }
+    var dynamic = specialization.dynamicNodes
+    // Each round leaves more nodes to the interpreter, until the kernels of all others can be prepared.
+    while true {
+      let segment = dynamic.isEmpty ? nil : PlannedSegment(graph, dynamic: dynamic)
+      if segment == nil, !dynamic.isEmpty { return interpreted(graph, after: nil, in: graph) }
+      switch try freeze(segment?.planned ?? graph) {
+      case .plan(let plan):
+        guard let segment else { return plan }
+        let first = Plan.Segment(plan: plan, outputs: segment.planned.outputs)
+        return interpreted(segment.rest, after: first, in: graph)
+      case .needsValues(let nodes): dynamic.formUnion(nodes)
+      }
+    }
+  }
+
+  private enum Frozen {
+    case plan(Plan)
+    /// The nodes whose kernels need values that only a run knows.
+    case needsValues(Set<Node.ID>)
+  }
+
+  /// A plan of all nodes of a specialised graph.
+  private func freeze(_ graph: Graph) throws -> Frozen {
     let laidOut = try LayoutAssignment.assign(graph, registry: registry)
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
     assembly.derivedConstants = derivedConstants
     assembly.precision = precision
-    guard try assembly.prepareKernels() else { return interpreted(graph) }
+    let dynamic = try assembly.prepareKernels()
+    guard dynamic.isEmpty else { return .needsValues(dynamic) }
     assembly.addOutputCopies()
-    return try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph)
+    return .plan(try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph))
   }
 
-  private func interpreted(_ graph: Graph) -> Plan {
+  /// The plan of `graph` that interprets `rest` after the planned segment.
+  private func interpreted(_ rest: Graph, after segment: Plan.Segment?, in graph: Graph) -> Plan {
     Plan(
-      graph: graph, memory: MemoryReport(), steps: [],
-      body: .interpreted(derivedConstants.map(graph.aligned) ?? graph))
+      graph: graph, memory: segment?.plan.memory ?? MemoryReport(), steps: segment?.plan.steps ?? [],
+      body: .interpreted(derivedConstants.map(rest.aligned) ?? rest, after: segment))
   }
 }
 
@@ -68,20 +92,24 @@ private struct Assembly {
     return slotCount
   }
 
-  /// Prepares the kernels of all nodes in order; gathers the errors of those that can't be. False where some need
-  /// values that only a run knows.
-  mutating func prepareKernels() throws -> Bool {
+  /// Prepares the kernels of all nodes in order; gathers the errors of those that can't be. Returns the nodes that
+  /// need values which only a run knows.
+  mutating func prepareKernels() throws -> Set<Node.ID> {
     var errors: [GraphError] = []
-    var needsValues = false
+    var needsValues: Set<Node.ID> = []
     for (index, node) in graph.nodes.enumerated() where !buffers.views.contains(node.id) {
       do {
         try prepare(node, at: index)
       } catch let error as GraphError {
-        if error.category == .unknownValue { needsValues = true } else { errors.append(error.inside(node)) }
+        if error.category == .unknownValue {
+          needsValues.insert(node.id)
+        } else {
+          errors.append(error.inside(node))
+        }
       }
     }
     if let error = GraphError(listing: errors) { throw error }
-    return !needsValues
+    return needsValues
   }
 
   private mutating func prepare(_ node: Node, at index: Int) throws {

@@ -36,6 +36,9 @@ struct BlockedQuery {
   func shape(_ index: Int) -> [Int]? { input(index)?.concreteShape }
   var outputShape: [Int]? { outputs.first.flatMap { $0?.concreteShape } }
 
+  /// Whether the channels of input 0 fill their blocks, so that no numbers lie past the last one.
+  var hasWholeBlocks: Bool { shape(0).map { $0.count > 1 && $0[1] % Int(csn_block) == 0 } ?? false }
+
   /// Whether `type` is that of float images [N, C, H, W] with something in them.
   func isImage(_ type: TensorType?) -> Bool {
     guard let type, type.elementType == .float32, let shape = type.concreteShape, shape.count == 4 else {
@@ -59,10 +62,8 @@ extension KernelBuilder.Operand {
   /// The operand as the C kernels see it.
   var tensor: csn_tensor {
     let layout = type.layout == .channelBlocked16 ? CSN_BLOCKED : CSN_PLANAR
-    var tensor = csn_tensor_make(
+    return csn_tensor_make(
       layout, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
-    if let imageStride { tensor.image_stride = imageStride }
-    return tensor
   }
 }
 
@@ -79,18 +80,36 @@ enum BlockedOperators {
     "Pad": BlockedSpatial.pad,
     "Concat": BlockedJoining.concatenation,
     "Split": BlockedJoining.split,
+    "BatchNormalization": BlockedChannelwise.batchNormalization,
+    "Resize": BlockedSpatial.resize,
     "Add": BlockedElementwise.binary(CSN_ADD),
+    "Sum": BlockedElementwise.binary(CSN_ADD),
     "Sub": BlockedElementwise.binary(CSN_SUBTRACT),
     "Mul": BlockedElementwise.binary(CSN_MULTIPLY),
+    "Div": BlockedElementwise.binary(CSN_DIVIDE),
     "Max": BlockedElementwise.binary(CSN_MAXIMUM),
     "Min": BlockedElementwise.binary(CSN_MINIMUM),
-    "Relu": BlockedElementwise.unary { _ in .init(op: CSN_CLAMP, a: 0, b: .infinity) },
+    "Relu": BlockedElementwise.unary { _ in .unary(CSN_CLAMP, a: 0, b: .infinity) },
     "Clip": BlockedElementwise.unary(BlockedElementwise.clip),
     "LeakyRelu": BlockedElementwise.unary {
-      .init(op: CSN_LEAKY_RELU, a: $0.node.attributes["alpha"]?.float ?? 0.01, b: 0)
+      .unary(CSN_LEAKY_RELU, a: $0.node.attributes["alpha"]?.float ?? 0.01)
     },
-    "Sigmoid": BlockedElementwise.unary { _ in .init(op: CSN_SIGMOID, a: 0, b: 0) },
-    "Tanh": BlockedElementwise.unary { _ in .init(op: CSN_TANH, a: 0, b: 0) },
+    "PRelu": BlockedElementwise.unary(BlockedElementwise.parametricRelu),
+    "Sigmoid": BlockedElementwise.unary { _ in .unary(CSN_SIGMOID) },
+    "HardSigmoid": BlockedElementwise.unary(BlockedElementwise.hardSigmoid),
+    "Tanh": BlockedElementwise.unary { _ in .unary(CSN_TANH) },
+    "Abs": BlockedElementwise.unary { _ in .unary(CSN_ABS) },
+    "Neg": BlockedElementwise.unary { _ in .unary(CSN_AFFINE, a: -1) },
+    "Exp": BlockedElementwise.onWholeBlocks(CSN_EXP),
+    "Sqrt": BlockedElementwise.onWholeBlocks(CSN_SQRT),
+    "HardSwish": BlockedElementwise.flat(floating(ActivationKernel<HardSwish>.self)),
+    "Elu": BlockedElementwise.flat(floating(ActivationKernel<Elu>.self)),
+    "Selu": BlockedElementwise.flat(floating(ActivationKernel<Selu>.self)),
+    "Celu": BlockedElementwise.flat(floating(ActivationKernel<Celu>.self)),
+    "Softplus": BlockedElementwise.flat(floating(ActivationKernel<Softplus>.self)),
+    "Gelu": BlockedElementwise.flat(floating(ActivationKernel<Gelu>.self)),
+    "Mish": BlockedElementwise.flat(floating(ActivationKernel<Mish>.self)),
+    "Swish": BlockedElementwise.flat(floating(ActivationKernel<Swish>.self)),
     Relayout.name: Relayout.implementation,
   ]
 }

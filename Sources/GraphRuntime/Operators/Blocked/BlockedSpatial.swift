@@ -1,6 +1,6 @@
 import CKernels
 
-/// Padding of the planes of blocked tensors.
+/// Padding and resizing of the planes of blocked tensors.
 enum BlockedSpatial {
   /// Pad of the two spatial axes by constant amounts.
   static let pad = BlockedImplementation(
@@ -53,6 +53,50 @@ enum BlockedSpatial {
       let top = Int32(exactly: before[2]), let left = Int32(exactly: before[3])
     else { return nil }
     return csn_pad(mode: mode, top: top, left: left, value: value)
+  }
+
+  /// Resize of the two spatial axes to the nearest pixel or linearly.
+  static let resize = BlockedImplementation(
+    form: { try taps($0) == nil ? nil : BlockedForm(inputs: [0]) },
+    kernel: { builder in
+      let (x, y) = (try builder.input(0), try builder.output())
+      guard let taps = try taps(BlockedQuery(builder)) else {
+        throw GraphError(.invalidGraph, "the scales are not constants")
+      }
+      let (input, output) = (x.tensor, y.tensor)
+      builder.emit { memory in
+        var (input, output) = (input, output)
+        csn_resize_run(
+          taps.rows, taps.columns, &input, memory.pointer(x.slot), &output, memory.pointer(y.slot),
+          memory.pool)
+      }
+    })
+
+  /// The pixels that every row and every column is made of; nil where they are more than two, or not known.
+  private static func taps(_ query: BlockedQuery) throws -> (
+    rows: [csn_resize_tap], columns: [csn_resize_tap]
+  )? {
+    let attributes = try ResizeAttributes(query.node)
+    guard query.isImage(query.input(0)), query.isImage(query.outputs.first ?? nil), attributes.mode != .cubic,
+      attributes.transformation != .cropAndResize, !attributes.antialias, !attributes.excludesOutside,
+      // What is not known or does not fit, the row-major kernel reports.
+      let axes = try? Resizing.axes(query, attributes),
+      axes[..<2].allSatisfy({ $0.isIdentity(attributes.transformation) })
+    else { return nil }
+    return (taps(axes[2], attributes), taps(axes[3], attributes))
+  }
+
+  private static func taps(_ axis: ResizeAxis, _ attributes: ResizeAttributes) -> [csn_resize_tap] {
+    func tap(_ first: Int, _ second: Int, _ weight: Double) -> csn_resize_tap {
+      csn_resize_tap(first: Int32(first), second: Int32(second), weight: Float(weight))
+    }
+    if attributes.mode == .nearest || axis.isIdentity(attributes.transformation) {
+      return axis.nearest(attributes).map { tap($0, $0, 0) }
+    }
+    let taps = axis.taps(attributes)
+    return stride(from: 0, to: 2 * axis.output, by: 2).map {
+      tap(taps.indices[$0], taps.indices[$0 + 1], taps.weights[$0 + 1])
+    }
   }
 }
 
