@@ -122,7 +122,12 @@ private struct Assembly {
     guard let type = graph[id].type?.tensor, let shape = type.concreteShape else {
       throw GraphError(.shapeMismatch, "the shape of '\(graph[id].name)' is not known")
     }
-    return .init(slot: slot(of: id), type: type, shape: shape, constant: graph.initializers[id])
+    var operand = KernelBuilder.Operand(
+      slot: slot(of: id), type: type, shape: shape, constant: graph.initializers[id])
+    if case .buffer(_, let place)? = buffers.storage[id] {
+      operand.imageStride = place.imageStride.map { $0 / MemoryLayout<Float>.stride }
+    }
+    return operand
   }
 
   /// Adds steps that copy outputs which lie elsewhere into their own memory.
@@ -197,9 +202,9 @@ private struct Assembly {
       reads.append((step, bytes))
       return .constant(bytes.start)
     case .input(let index): return .input(index)
-    case .buffer(let buffer, let offset):
-      if let output = buffers.buffers[buffer].output { return .output(output, offset: offset) }
-      return .arena(offset: (arenaOffsets[buffer] ?? 0) + offset)
+    case .buffer(let buffer, let place):
+      if let output = buffers.buffers[buffer].output { return .output(output, offset: place.offset) }
+      return .arena(offset: (arenaOffsets[buffer] ?? 0) + place.offset)
     case nil: return .unused
     }
   }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Element-wise operators on blocked tensors: memory is memory, as long as all operands are laid out alike.
+/// Element-wise operators on blocked tensors: memory is memory, as long as all operands' images are laid out alike.
 enum BlockedElementwise {
   /// A binary operator on two tensors of one shape.
   static func binary(_ op: csn_binary_op) -> BlockedImplementation {
@@ -13,10 +13,14 @@ enum BlockedElementwise {
       },
       kernel: { builder in
         let (a, b, y) = (try builder.input(0), try builder.input(1), try builder.output())
-        let count = y.heldCount
+        let stretches = Stretches([a, b, y])
+        let (first, second, result) = (stretches.walk(a), stretches.walk(b), stretches.walk(y))
         builder.emit { memory in
-          csn_binary(
-            op, memory.pointer(a.slot), memory.pointer(b.slot), memory.pointer(y.slot), count, memory.pool)
+          for index in 0..<stretches.count {
+            csn_binary(
+              op, first.start(index, memory), second.start(index, memory), result.start(index, memory),
+              stretches.length, memory.pool)
+          }
         }
       })
   }
@@ -41,11 +45,14 @@ enum BlockedElementwise {
         guard let function = try function(BlockedQuery(builder)) else {
           throw GraphError(.invalidGraph, "a parameter is not a constant")
         }
-        let count = y.heldCount
+        let stretches = Stretches([x, y])
+        let (source, result) = (stretches.walk(x), stretches.walk(y))
         builder.emit { memory in
-          csn_unary(
-            function.op, memory.pointer(x.slot), function.a, function.b, memory.pointer(y.slot), count,
-            memory.pool)
+          for index in 0..<stretches.count {
+            csn_unary(
+              function.op, source.start(index, memory), function.a, function.b, result.start(index, memory),
+              stretches.length, memory.pool)
+          }
         }
       })
   }
@@ -61,6 +68,34 @@ enum BlockedElementwise {
     }
     // Where the bounds are crossed, ONNX gives the upper one everywhere, and this kernel does not.
     return bounds[0] <= bounds[1] ? Function(op: CSN_CLAMP, a: bounds[0], b: bounds[1]) : nil
+  }
+}
+
+/// The stretches of memory that operands of one shape are walked in: all at once, or image by image where one's don't
+/// lie one behind the other.
+private struct Stretches: BitwiseCopyable {
+  let count: Int
+  /// Elements of one.
+  let length: Int
+
+  init(_ operands: [KernelBuilder.Operand]) {
+    count = operands.contains { $0.imageStride != nil } ? operands[0].shape[0] : 1
+    length = operands[0].heldCount / count
+  }
+
+  /// An operand's way through its memory.
+  struct Walk: BitwiseCopyable {
+    let slot: Int
+    /// Elements from one stretch to the next.
+    let step: Int
+
+    func start(_ index: Int, _ memory: StepMemory) -> UnsafeMutablePointer<Float> {
+      memory.pointer(slot) + index * step
+    }
+  }
+
+  func walk(_ operand: KernelBuilder.Operand) -> Walk {
+    Walk(slot: operand.slot, step: operand.imageStride ?? length)
   }
 }
 
