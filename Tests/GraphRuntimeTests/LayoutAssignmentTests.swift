@@ -144,6 +144,18 @@ import Testing
     #expect(!plan.steps.contains { ["Concat", "Split"].contains($0.op) })
   }
 
+  /// The bound counts of a joint buffer only the parts that are made already.
+  @Test(arguments: [1, 3]) func boundsCountWhatIsAlive(images: Int) throws {
+    var net = Net(seed: 12)
+    let a = net.convolution(net.input([images, 16, 8, 8]), from: 16, to: 16, bias: false)
+    let b = net.convolution(a, from: 16, to: 16, bias: false)
+    net.graph.addOutput(net.node("GlobalMaxPool", [net.node("Concat", [a, b], ["axis": .int(1)])]))
+    let plan = try compare(net, shape: [images, 16, 8, 8])
+    let tensor = images * 16 * 64 * 4
+    #expect(plan.memory.lowerBound == 2 * tensor)
+    #expect(plan.memory.arenaBytes == 3 * tensor)
+  }
+
   @Test(arguments: [1, 2]) func imagesAreJoinedAndSplitInPlace(images: Int) throws {
     var net = Net(seed: 11)
     let x = net.input([images, 20, 9, 7])

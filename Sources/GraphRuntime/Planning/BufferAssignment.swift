@@ -36,6 +36,9 @@ struct BufferAssignment {
   /// Outputs whose value lies elsewhere and is copied when all is computed.
   private(set) var copiedOutputs: [Int] = []
 
+  /// From the node that makes a value to the last that reads it, by index.
+  private(set) var lifetimes: [Value.ID: ClosedRange<Int>] = [:]
+
   private let graph: Graph
   private var lastUse: [Value.ID: Int] = [:]
   private var byteCounts: [Value.ID: Int] = [:]
@@ -53,6 +56,9 @@ struct BufferAssignment {
       for id in node.reads { lastUse[id] = index }
     }
     for id in graph.outputs { lastUse[id] = graph.nodes.count }
+    for (index, node) in graph.nodes.enumerated() {
+      for id in node.outputs.compactMap(\.self) { lifetimes[id] = index...max(index, lastUse[id] ?? index) }
+    }
     for (index, node) in graph.nodes.enumerated() {
       guard let op = registry[node.op] else { continue }
       assign(node, at: index, try op.sharing(for: node, in: graph))

@@ -164,7 +164,8 @@ private struct Assembly {
     let placed = try MemoryPlanner().plan(requests)
     let outputTypes = graph.outputs.compactMap { graph[$0].type?.tensor }
     var report = MemoryReport(
-      arenaBytes: placed.arenaBytes, lowerBound: placed.lowerBound,
+      arenaBytes: placed.arenaBytes,
+      lowerBound: MemoryPlanner.lowerBound(of: inArena.flatMap(buffers.liveBytes) + scratch.map(\.request)),
       totalBytes: requests.reduce(0) { $0 + $1.byteCount }, buffers: requests.count)
     report.outputBytes = outputTypes.reduce(0) { $0 + ($1.byteCount ?? 0) }
     report.packedBytes = constants.reduce(0) { $0 + $1.bytes.count }
