@@ -9,14 +9,18 @@ struct Planner {
   var derivedConstants: DerivedConstantStore?
   var precision = Session.Precision.float32
 
+  /// Kinds of twins that are batched in one graph.
+  private static let mostTwins = 8
+
   /// A plan that computes `outputs` from inputs of the given types.
   /// - Throws: `GraphError` where the types don't fit, a node can't be prepared (all such nodes in one error), or the
   ///   memory passes the limit.
   func plan(_ graph: Graph, inputTypes: [Value.ID: TensorType], outputs: [Value.ID]) throws -> Plan {
     let specialization = try Specialization(
       graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
-    let graph = specialization.graph
+    var graph = specialization.graph
     guard specialization.dynamicNodes.isEmpty else { return interpreted(graph) }
+    try batchTwins(&graph)
     let laidOut = try LayoutAssignment.assign(graph, registry: registry)
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
@@ -25,6 +29,17 @@ struct Planner {
     guard try assembly.prepareKernels() else { return interpreted(graph) }
     assembly.addOutputCopies()
     return try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph)
+  }
+
+  /// Batches the twins of an optimised graph whose shapes the optimiser did not know.
+  private func batchTwins(_ graph: inout Graph) throws {
+    let pass = TwinBatching()
+    guard graph.passReports.contains(where: { $0.name == pass.name }) else { return }
+    for _ in 0..<Self.mostTwins {
+      let patch = try pass.patch(for: graph)
+      if patch.isEmpty { return }
+      try graph.apply(patch)
+    }
   }
 
   private func interpreted(_ graph: Graph) -> Plan {
