@@ -14,6 +14,8 @@ struct KernelBuilder {
     /// The elements where they are known while the plan is made.
     let constant: Tensor?
     let count: Int
+    /// Elements from one image to the next where the images of a blocked tensor don't lie one behind the other.
+    var imageStride: Int?
 
     var elementType: ElementType { type.elementType }
 

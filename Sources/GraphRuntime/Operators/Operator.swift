@@ -30,11 +30,14 @@ public struct Operator: Sendable {
     case overwrites([Int])
     /// Output 0 is input 0 under another shape: no work, no memory.
     case view
-    /// Output 0 is the inputs' channels one behind the other; inputs made in their place there need no copy.
-    case joinsChannels
-    /// The outputs are input 0's channels, one behind the other; outputs that lie there need no copy.
-    case splitsChannels
+    /// Output 0 is the inputs one behind the other; inputs made in their place there need no copy.
+    case joins(ImageAxis)
+    /// The outputs are parts of input 0, one behind the other; outputs that lie there need no copy.
+    case splits(ImageAxis)
   }
+
+  /// An axis along which blocked tensors can be cut with no copy: between images, or between blocks of channels.
+  enum ImageAxis: Sendable { case images, channels }
 
   /// More inputs or outputs than any model has.
   static let variadic = Int(Int32.max)

@@ -37,10 +37,23 @@ struct CommonSubexpressions: Pass {
   private func mergeConstants(
     of graph: Graph, _ index: GraphIndex, _ patch: inout GraphPatch
   ) -> [Value.ID: Value.ID] {
+    let representative = index.equalConstants { index.canReplace($0, with: $1) }
+    for (id, equal) in representative {
+      patch.replaceUses(of: id, with: equal)
+      patch.countChange()
+    }
+    return representative
+  }
+}
+
+extension GraphIndex {
+  /// The constants in use that are equal to an earlier one, and that one; `isWanted` is asked of both.
+  func equalConstants(where isWanted: (Value.ID, Value.ID) -> Bool = { _, _ in true }) -> [Value.ID: Value.ID]
+  {
     var representative: [Value.ID: Value.ID] = [:]
     var seen: [ConstantKey: [Value.ID]] = [:]
     for (id, tensor) in graph.initializers.sorted(by: { $0.key < $1.key }) {
-      guard index.isUsed(id), let key = ConstantKey(tensor) else { continue }
+      guard isUsed(id), let key = ConstantKey(tensor) else { continue }
       let equal = seen[key, default: []].first { other in
         if tensor.deferred != nil { return true }
         guard let bytes = tensor.bytes, let otherBytes = graph.initializers[other]?.bytes else {
@@ -48,13 +61,11 @@ struct CommonSubexpressions: Pass {
         }
         return bytes.withUnsafeBytes { a in otherBytes.withUnsafeBytes { b in a.elementsEqual(b) } }
       }
-      guard let equal, index.canReplace(id, with: equal) else {
+      if let equal, isWanted(id, equal) {
+        representative[id] = equal
+      } else {
         seen[key, default: []].append(id)
-        continue
       }
-      patch.replaceUses(of: id, with: equal)
-      patch.countChange()
-      representative[id] = equal
     }
     return representative
   }
@@ -87,7 +98,7 @@ private struct ConstantKey: Hashable {
 }
 
 /// What nodes that compute the same have in common; nil for nodes with subgraphs.
-private struct NodeKey: Hashable {
+struct NodeKey: Hashable {
   let op: OperatorName
   let inputs: [Value.ID?]
   let outputCount: Int
@@ -106,7 +117,7 @@ private struct NodeKey: Hashable {
   }
 }
 
-private enum AttributeKey: Hashable {
+enum AttributeKey: Hashable {
   case ints([Int]), floats([UInt32]), strings([String])
 
   init?(_ attribute: Attribute) {

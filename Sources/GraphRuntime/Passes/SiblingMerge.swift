@@ -1,5 +1,6 @@
 /// Merges 1x1 convolutions that read the same input into one, whose output is split: the branches of GoogLeNet's
-/// modules then read their input once. Only whole blocks of 16 channels are merged: the runtime's layout splits there.
+/// modules then read their input once. The runtime's layout splits between blocks of 16 channels, so all parts are whole
+/// blocks, but for the last, which one branch with another number of channels may be.
 struct SiblingMerge: Pass {
   let name = "sibling-merge"
 
@@ -14,10 +15,16 @@ struct SiblingMerge: Pass {
       families[sibling.family, default: []].append(sibling)
     }
     for family in order {
-      guard let siblings = families[family], siblings.count > 1 else { continue }
-      merge(siblings, of: graph, into: &patch)
+      let siblings = Self.separable(families[family] ?? [])
+      if siblings.count > 1 { merge(siblings, of: graph, into: &patch) }
     }
     return patch
+  }
+
+  /// Those of `siblings` whose outputs the runtime's layout can split: of them with a broken block the widest, as the last.
+  private static func separable(_ siblings: [Sibling]) -> [Sibling] {
+    let broken = siblings.filter { $0.channels % 16 != 0 }.max { $0.channels < $1.channels }
+    return siblings.filter { $0.channels % 16 == 0 } + (broken.map { [$0] } ?? [])
   }
 
   private func merge(_ siblings: [Sibling], of graph: Graph, into patch: inout GraphPatch) {
@@ -77,8 +84,7 @@ private struct Sibling {
     guard node.op == "Conv" || node.op == FusedConvolution.name, node.input(3) == nil,
       let input = node.input(0), let output = node.output(0),
       let weight = index.constant(node.input(1)), weight.elementType == .float32,
-      weight.shape.count > 2, weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }), weight.shape[0] % 16 == 0,
-      weight.shape[0] > 0,
+      weight.shape.count > 2, weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }), weight.shape[0] > 0,
       let type = index.tensorType(output), type.shape?.count == weight.shape.count,
       node.attributes["group"]?.int ?? 1 == 1, let activation = try? Activation(node)
     else { return nil }

@@ -11,8 +11,8 @@ struct BufferAssignment {
     case constant(Value.ID)
     /// The graph input of that index.
     case input(Int)
-    /// A stretch of a buffer that starts at `offset`.
-    case buffer(Int, offset: Int)
+    /// In a buffer.
+    case buffer(Int, BufferPlace)
   }
 
   /// Memory of one or more values.
@@ -31,10 +31,13 @@ struct BufferAssignment {
 
   private(set) var storage: [Value.ID: Storage] = [:]
   private(set) var buffers: [Buffer] = []
-  /// Nodes that need no step, because their output is their input's memory.
+  /// Nodes that need no step, because what they make lies where their inputs are.
   private(set) var views: Set<Node.ID> = []
   /// Outputs whose value lies elsewhere and is copied when all is computed.
   private(set) var copiedOutputs: [Int] = []
+
+  /// From the node that makes a value to the last that reads it, by index.
+  private(set) var lifetimes: [Value.ID: ClosedRange<Int>] = [:]
 
   private let graph: Graph
   private var lastUse: [Value.ID: Int] = [:]
@@ -54,6 +57,9 @@ struct BufferAssignment {
     }
     for id in graph.outputs { lastUse[id] = graph.nodes.count }
     for (index, node) in graph.nodes.enumerated() {
+      for id in node.outputs.compactMap(\.self) { lifetimes[id] = index...max(index, lastUse[id] ?? index) }
+    }
+    for (index, node) in graph.nodes.enumerated() {
       guard let op = registry[node.op] else { continue }
       assign(node, at: index, try op.sharing(for: node, in: graph))
     }
@@ -65,7 +71,7 @@ struct BufferAssignment {
     switch sharing {
     case .view where outputs.count == 1:
       if let source = node.input(0), let place = storage[source],
-        graph[source].type?.tensor?.byteCount == byteCounts[outputs[0]]
+        place.isDense, graph[source].type?.tensor?.byteCount == byteCounts[outputs[0]]
       {
         adopt(outputs[0], at: place)
         views.insert(node.id)
@@ -77,18 +83,16 @@ struct BufferAssignment {
         for id in outputs where id != output { allocate(id, at: index) }
         return
       }
-    case .joinsChannels where outputs.count == 1 && isOneImage(outputs[0]):
+    case .joins(let axis) where outputs.count == 1:
       allocate(outputs[0], at: index)
-      moveInputs(of: node, into: outputs[0])
+      if moveInputs(of: node, into: outputs[0], along: axis) { views.insert(node.id) }
       return
-    case .splitsChannels:
-      if let source = node.input(0), isOneImage(source),
-        case .buffer(let buffer, var offset)? = storage[source], outputs.count == node.outputs.count
+    case .splits(let axis):
+      if let source = node.input(0), case .buffer(let buffer, let place)? = storage[source],
+        outputs.count == node.outputs.count,
+        let places = places(of: outputs, in: source, at: place, along: axis)
       {
-        for id in outputs {
-          adopt(id, at: .buffer(buffer, offset: offset))
-          offset += byteCounts[id] ?? 0
-        }
+        for (id, place) in zip(outputs, places) { adopt(id, at: .buffer(buffer, place)) }
         views.insert(node.id)
         return
       }
@@ -101,36 +105,57 @@ struct BufferAssignment {
     for id in ids { allocate(id, at: index) }
   }
 
-  private func isOneImage(_ id: Value.ID) -> Bool { graph[id].type?.tensor?.concreteShape?.first == 1 }
+  /// How many images a blocked value has.
+  private func images(of id: Value.ID) -> Int? {
+    guard let type = graph[id].type?.tensor, type.layout == .channelBlocked16 else { return nil }
+    return type.concreteShape?.first
+  }
+
+  /// Where `parts` lie in the blocked value `whole`, which they make up.
+  private func places(
+    of parts: [Value.ID], in whole: Value.ID, at place: BufferPlace, along axis: Operator.ImageAxis
+  ) -> [BufferPlace]? {
+    let sizes = parts.compactMap { id in images(of: id).map { (images: $0, byteCount: byteCounts[id] ?? 0) } }
+    guard let images = images(of: whole), sizes.count == parts.count else { return nil }
+    return place.parts(sizes, along: axis, images: images)
+  }
 
   /// Lets the inputs of a join lie where the join puts them: those that have a buffer of their own, which moves into
   /// the join's.
-  private mutating func moveInputs(of node: Node, into output: Value.ID) {
-    guard case .buffer(let target, _)? = storage[output] else { return }
-    var offset = 0
-    for input in node.inputs.compactMap(\.self) {
-      defer { offset += byteCounts[input] ?? 0 }
-      guard case .buffer(let source, 0)? = storage[input], source != target,
-        buffers[source].byteCount == byteCounts[input]
+  /// - Returns: whether all inputs lie there.
+  private mutating func moveInputs(
+    of node: Node, into output: Value.ID, along axis: Operator.ImageAxis
+  ) -> Bool {
+    let inputs = node.inputs.compactMap(\.self)
+    guard case .buffer(let target, let whole)? = storage[output],
+      let places = places(of: inputs, in: output, at: whole, along: axis)
+    else { return false }
+    for (input, place) in zip(inputs, places) {
+      guard case .buffer(let source, let present)? = storage[input], source != target,
+        present == BufferPlace(offset: 0, byteCount: buffers[source].byteCount)
       else { continue }
-      for value in buffers[source].values {
-        guard case .buffer(_, let start)? = storage[value] else { continue }
-        storage[value] = .buffer(target, offset: offset + start)
+      let values = buffers[source].values
+      let moved = values.compactMap { id -> BufferPlace? in
+        guard case .buffer(_, let present)? = storage[id] else { return nil }
+        return present.moved(to: place, images: images(of: id))
       }
-      buffers[target].values += buffers[source].values
+      guard moved.count == values.count else { continue }
+      for (id, place) in zip(values, moved) { storage[id] = .buffer(target, place) }
+      buffers[target].values += values
       buffers[target].live += buffers[source].live
       buffers[target].first = min(buffers[target].first, buffers[source].first)
       buffers[target].last = max(buffers[target].last, buffers[source].last)
       buffers[source] = Buffer(
         byteCount: 0, first: buffers[source].first, last: buffers[source].first, values: [], live: [])
     }
+    return zip(inputs, places).allSatisfy { storage[$0] == .buffer(target, $1) }
   }
 
   private mutating func allocate(_ id: Value.ID, at index: Int) {
-    storage[id] = .buffer(buffers.count, offset: 0)
+    let byteCount = byteCounts[id] ?? 0
+    storage[id] = .buffer(buffers.count, BufferPlace(offset: 0, byteCount: byteCount))
     buffers.append(
-      Buffer(
-        byteCount: byteCounts[id] ?? 0, first: index, last: lastUse[id] ?? index, values: [id], live: [id]))
+      Buffer(byteCount: byteCount, first: index, last: lastUse[id] ?? index, values: [id], live: [id]))
   }
 
   private mutating func adopt(_ id: Value.ID, at place: Storage) {
@@ -150,14 +175,13 @@ struct BufferAssignment {
       guard let input = node.input(candidate), lastUse[input] == index,
         // Not where the node reads the same value as an input that must stay.
         node.inputs.indices.allSatisfy({ node.inputs[$0] != input || candidates.contains($0) }),
-        case .buffer(let buffer, let offset)? = storage[input],
-        let size = byteCounts[input], size == byteCounts[output]
+        case .buffer(let buffer, let place)? = storage[input], byteCounts[input] == byteCounts[output],
+        place.imageStride == nil || images(of: input) == images(of: output)
       else { continue }
-      let stretch = offset..<offset + size
       buffers[buffer].live.removeAll { lastUse[$0, default: 0] < index }
       let isFree = buffers[buffer].live.allSatisfy { other in
-        guard other != input, case .buffer(_, let start)? = storage[other] else { return true }
-        return !stretch.overlaps(start..<start + (byteCounts[other] ?? 0))
+        guard other != input, case .buffer(_, let occupied)? = storage[other] else { return true }
+        return !place.overlaps(occupied)
       }
       if isFree { return storage[input] }
     }
@@ -168,14 +192,21 @@ struct BufferAssignment {
   /// output is copied.
   private mutating func claimOutputs() {
     for (index, id) in graph.outputs.enumerated() {
-      if case .buffer(let buffer, 0)? = storage[id], buffers[buffer].output == nil,
-        buffers[buffer].byteCount == byteCounts[id]
+      if case .buffer(let buffer, let place)? = storage[id], buffers[buffer].output == nil,
+        place == BufferPlace(offset: 0, byteCount: buffers[buffer].byteCount)
       {
         buffers[buffer].output = index
       } else {
         copiedOutputs.append(index)
       }
     }
+  }
+}
+
+extension BufferAssignment.Storage {
+  /// Whether the images lie one behind the other.
+  fileprivate var isDense: Bool {
+    if case .buffer(_, let place) = self { place.imageStride == nil } else { true }
   }
 }
 

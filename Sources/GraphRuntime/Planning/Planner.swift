@@ -9,14 +9,18 @@ struct Planner {
   var derivedConstants: DerivedConstantStore?
   var precision = Session.Precision.float32
 
+  /// Kinds of twins that are batched in one graph.
+  private static let mostTwins = 8
+
   /// A plan that computes `outputs` from inputs of the given types.
   /// - Throws: `GraphError` where the types don't fit, a node can't be prepared (all such nodes in one error), or the
   ///   memory passes the limit.
   func plan(_ graph: Graph, inputTypes: [Value.ID: TensorType], outputs: [Value.ID]) throws -> Plan {
     let specialization = try Specialization(
       graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
-    let graph = specialization.graph
+    var graph = specialization.graph
     var dynamic = specialization.dynamicNodes
+    if dynamic.isEmpty { try batchTwins(&graph) }
     // Each round leaves more nodes to the interpreter, until the kernels of all others can be prepared.
     while true {
       let segment = dynamic.isEmpty ? nil : PlannedSegment(graph, dynamic: dynamic)
@@ -48,6 +52,17 @@ struct Planner {
     guard dynamic.isEmpty else { return .needsValues(dynamic) }
     assembly.addOutputCopies()
     return .plan(try assembly.freeze(pool: pool, memoryLimit: memoryLimit, interface: graph))
+  }
+
+  /// Batches the twins of an optimised graph whose shapes the optimiser did not know.
+  private func batchTwins(_ graph: inout Graph) throws {
+    let pass = TwinBatching()
+    guard graph.passReports.contains(where: { $0.name == pass.name }) else { return }
+    for _ in 0..<Self.mostTwins {
+      let patch = try pass.patch(for: graph)
+      if patch.isEmpty { return }
+      try graph.apply(patch)
+    }
   }
 
   /// The plan of `graph` that interprets `rest` after the planned segment.
@@ -150,7 +165,12 @@ private struct Assembly {
     guard let type = graph[id].type?.tensor, let shape = type.concreteShape else {
       throw GraphError(.shapeMismatch, "the shape of '\(graph[id].name)' is not known")
     }
-    return .init(slot: slot(of: id), type: type, shape: shape, constant: graph.initializers[id])
+    var operand = KernelBuilder.Operand(
+      slot: slot(of: id), type: type, shape: shape, constant: graph.initializers[id])
+    if case .buffer(_, let place)? = buffers.storage[id] {
+      operand.imageStride = place.imageStride.map { $0 / MemoryLayout<Float>.stride }
+    }
+    return operand
   }
 
   /// Adds steps that copy outputs which lie elsewhere into their own memory.
@@ -187,7 +207,8 @@ private struct Assembly {
     let placed = try MemoryPlanner().plan(requests)
     let outputTypes = graph.outputs.compactMap { graph[$0].type?.tensor }
     var report = MemoryReport(
-      arenaBytes: placed.arenaBytes, lowerBound: placed.lowerBound,
+      arenaBytes: placed.arenaBytes,
+      lowerBound: MemoryPlanner.lowerBound(of: inArena.flatMap(buffers.liveBytes) + scratch.map(\.request)),
       totalBytes: requests.reduce(0) { $0 + $1.byteCount }, buffers: requests.count)
     report.outputBytes = outputTypes.reduce(0) { $0 + ($1.byteCount ?? 0) }
     report.packedBytes = constants.reduce(0) { $0 + $1.bytes.count }
@@ -225,9 +246,9 @@ private struct Assembly {
       reads.append((step, bytes))
       return .constant(bytes.start)
     case .input(let index): return .input(index)
-    case .buffer(let buffer, let offset):
-      if let output = buffers.buffers[buffer].output { return .output(output, offset: offset) }
-      return .arena(offset: (arenaOffsets[buffer] ?? 0) + offset)
+    case .buffer(let buffer, let place):
+      if let output = buffers.buffers[buffer].output { return .output(output, offset: place.offset) }
+      return .arena(offset: (arenaOffsets[buffer] ?? 0) + place.offset)
     case nil: return .unused
     }
   }

@@ -101,18 +101,41 @@ struct FusionPassTests {
     #expect(throws: GraphError.self) { try node.run([x, x]) }
   }
 
-  /// Not the branch of 24 channels, which is no whole number of blocks, nor the one without activation.
+  /// Of the branches that are no whole number of blocks only the widest, as the last part; not the one without
+  /// activation.
   @Test func mergesBranchesThatReadTheSame() throws {
     let before = graph([2, 3, 5, 5]) { g, x in
-      let a = g.add("Relu", g.add("Conv", x, g.noise(32, 3, 1, 1), g.noise(32, seed: 8)))
-      let b = g.add("Relu", g.add("Conv", x, g.noise(16, 3, 1, 1, seed: 9)))
-      let c = g.add("Relu", g.add("Conv", x, g.noise(24, 3, 1, 1, seed: 10)))
-      let d = g.add("Conv", x, g.noise(16, 3, 1, 1, seed: 11))
-      return [a, g.add("Neg", b), c, d]
+      let a = g.add("Relu", g.add("Conv", x, g.noise(8, 3, 1, 1), g.noise(8, seed: 8)))
+      let b = g.add("Relu", g.add("Conv", x, g.noise(24, 3, 1, 1, seed: 9), g.noise(24, seed: 12)))
+      let c = g.add("Relu", g.add("Conv", x, g.noise(32, 3, 1, 1, seed: 10), g.noise(32, seed: 13)))
+      let d = g.add("Relu", g.add("Conv", x, g.noise(16, 3, 1, 1, seed: 11)))
+      let e = g.add("Conv", x, g.noise(16, 3, 1, 1, seed: 14))
+      return [a, b, g.add("Neg", c), d, e]
     }
     let fused = try before.after(ConvolutionFusion())
     let after = try expectSameResults(SiblingMerge(), on: fused)
     #expect(after.census == ["FusedConv": 2, "Split": 1, "Neg": 1, "Conv": 1])
+    let split = try #require(after.nodes.first { $0.op == "Split" })
+    let channels = split.outputs.map { after[$0!].type?.tensor?.concreteShape?[1] }
+    #expect(Set(channels) == [16, 24, 32] && channels.last == 24)
+  }
+
+  /// The outputs of the split lie where the merged convolution has put them.
+  @Test func splitsMergedBranchesAtNoCost() throws {
+    let before = graph([1, 32, 7, 7]) { g, x in
+      let branches = [(24, 7), (32, 8), (16, 9)].map { channels, seed in
+        g.add("Relu", g.add("Conv", x, g.noise(channels, 32, 1, 1, seed: UInt64(seed))))
+      }
+      return branches.enumerated().map { index, branch in
+        let channels = [24, 32, 16][index]
+        return g.add(
+          "Conv", branch, g.noise(16, channels, 3, 3, seed: UInt64(20 + index)),
+          attributes: ["pads": .ints([1, 1, 1, 1])])
+      }
+    }
+    let session = try expectSessionResults(before)
+    #expect(session.graph.census == ["FusedConv": 1, "Split": 1, "Conv": 3])
+    #expect(try !session.plan().steps.contains { $0.op == "Split" })
   }
 
   @Test func leavesBranchesOfOtherStridesAndWindows() throws {

@@ -32,17 +32,48 @@ extension Graph {
   /// How often each operator stands in the graph.
   var census: [String: Int] { nodes.reduce(into: [:]) { $0[$1.op.type, default: 0] += 1 } }
 
-  /// Runs the graph on noise, the same for graphs with the same inputs.
-  func outputsOnNoise() throws -> [Tensor] {
+  /// Noise for every input, the same for graphs with the same inputs.
+  func noiseForInputs() throws -> [Value.ID: Tensor] {
     var noise = Noise(7)
-    var values: [Value.ID: RuntimeValue] = [:]
+    var values: [Value.ID: Tensor] = [:]
     for input in inputs {
       let shape = try #require(self[input].type?.tensor?.concreteShape)
       let elements = (0..<shape.reduce(1, *)).map { _ in noise.next() }
-      values[input] = .tensor(Tensor(elements, shape: shape))
+      values[input] = Tensor(elements, shape: shape)
     }
-    return try Interpreter(self).run(values).map { try #require($0.tensor) }
+    return values
   }
+
+  /// Runs the graph on noise, the same for graphs with the same inputs.
+  func outputsOnNoise() throws -> [Tensor] {
+    try Interpreter(self).run(noiseForInputs().mapValues(RuntimeValue.tensor)).map { try #require($0.tensor) }
+  }
+}
+
+/// Expects that sessions of `graph`, on one thread and on two, give what the interpreter does, and returns the last.
+@discardableResult
+func expectSessionResults(
+  _ graph: Graph, level: OptimizationLevel = .all, sourceLocation: SourceLocation = #_sourceLocation
+) throws -> Session {
+  let expected = try graph.outputsOnNoise()
+  let inputs = try graph.noiseForInputs()
+  let named = Dictionary(uniqueKeysWithValues: inputs.map { (graph[$0].name, $1) })
+  var options = Session.Options()
+  options.optimization = level
+  var last: Session?
+  for threads in 1...2 {
+    options.threads = threads
+    let session = try Session(graph, options: options)
+    last = session
+    let results = try session.run(named)
+    for (id, want) in zip(graph.outputs, expected) {
+      let got = try #require(results[graph[id].name])
+      let scale = max(1, want.elements(Float.self).map(abs).max() ?? 0)
+      let difference = got.difference(from: want, relative: 0, absolute: 2e-5 * Double(scale))
+      #expect(difference == nil, "\(graph[id].name)", sourceLocation: sourceLocation)
+    }
+  }
+  return try #require(last)
 }
 
 /// Expects that `pass` leaves what `graph` computes on noise as it was, and returns the graph it makes.

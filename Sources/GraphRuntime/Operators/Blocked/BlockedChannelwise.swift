@@ -92,7 +92,8 @@ enum BlockedChannelwise {
     let isShift = op == CSN_ADD || op == CSN_SUBTRACT
     try emit(
       &builder, image: numbers.image, scale: isShift ? nil : slot, shift: isShift ? slot : nil,
-      imageStride: operand.shape.count == 4 && operand.shape[0] > 1 ? paddedCount(operand.shape[1]) : 0)
+      imageStride: operand.shape.count == 4 && operand.shape[0] > 1
+        ? operand.imageStride ?? paddedCount(operand.shape[1]) : 0)
   }
 
   /// Adds the step; numbers that are left out are ones and zeros.

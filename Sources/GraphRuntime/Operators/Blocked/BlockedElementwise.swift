@@ -1,6 +1,6 @@
 import CKernels
 
-/// Element-wise operators on blocked tensors: memory is memory, as long as all operands are laid out alike.
+/// Element-wise operators on blocked tensors: memory is memory, as long as all operands' images are laid out alike.
 enum BlockedElementwise {
   /// A binary operator on two tensors of one shape, on a tensor and a constant number, or on a tensor and numbers by
   /// channel.
@@ -34,10 +34,14 @@ enum BlockedElementwise {
 
   private static func emitAlike(_ builder: inout KernelBuilder, _ op: csn_binary_op) throws {
     let (a, b, y) = (try builder.input(0), try builder.input(1), try builder.output())
-    let count = y.heldCount
+    let stretches = Stretches([a, b, y])
+    let (first, second, result) = (stretches.walk(a), stretches.walk(b), stretches.walk(y))
     builder.emit { memory in
-      csn_binary(
-        op, memory.pointer(a.slot), memory.pointer(b.slot), memory.pointer(y.slot), count, memory.pool)
+      for index in 0..<stretches.count {
+        csn_binary(
+          op, first.start(index, memory), second.start(index, memory), result.start(index, memory),
+          stretches.length, memory.pool)
+      }
     }
   }
 
@@ -64,14 +68,16 @@ enum BlockedElementwise {
 
     fileprivate func emit(_ builder: inout KernelBuilder, from input: Int = 0) throws {
       let (x, y) = (try builder.input(input), try builder.output())
-      let count = y.heldCount
+      let stretches = Stretches([x, y])
+      let (from, to) = (stretches.walk(x), stretches.walk(y))
+      let count = stretches.length
       builder.emit { memory in
-        let (source, target) = (
-          memory.pointer(x.slot, as: Float.self), memory.pointer(y.slot, as: Float.self)
-        )
-        switch self {
-        case .unary(let op, let a, let b): csn_unary(op, source, a, b, target, count, memory.pool)
-        case .scalar(let op, let number): csn_binary_scalar(op, source, number, target, count, memory.pool)
+        for index in 0..<stretches.count {
+          let (source, target) = (from.start(index, memory), to.start(index, memory))
+          switch self {
+          case .unary(let op, let a, let b): csn_unary(op, source, a, b, target, count, memory.pool)
+          case .scalar(let op, let number): csn_binary_scalar(op, source, number, target, count, memory.pool)
+          }
         }
       }
     }
@@ -99,16 +105,27 @@ enum BlockedElementwise {
     BlockedImplementation(
       form: { $0.isImage($0.input(0)) ? BlockedForm(inputs: [0], sharing: .overwrites([0])) : nil },
       kernel: { builder in
-        func row(_ operand: KernelBuilder.Operand) -> KernelBuilder.Operand {
-          let shape = [operand.heldCount]
-          return .init(
-            slot: operand.slot, type: TensorType(.float32, Shape(shape)), shape: shape, constant: nil)
+        let (x, y) = (try builder.input(0), try builder.output())
+        let count = x.heldCount
+        func emitRow(from source: Int, to target: Int) throws {
+          func row(_ slot: Int) -> KernelBuilder.Operand {
+            .init(slot: slot, type: TensorType(.float32, Shape([count])), shape: [count], constant: nil)
+          }
+          var flat = KernelBuilder(
+            node: builder.node, inputs: [row(source)], outputs: [row(target)], threads: builder.threads,
+            firstFreeSlot: builder.nextSlot)
+          try prepare(&flat)
+          builder.append(flat)
         }
-        var flat = KernelBuilder(
-          node: builder.node, inputs: [row(try builder.input(0))], outputs: [row(try builder.output())],
-          threads: builder.threads, firstFreeSlot: builder.nextSlot)
-        try prepare(&flat)
-        builder.append(flat)
+        let stretches = Stretches([x, y])
+        guard stretches.count > 1 else { return try emitRow(from: x.slot, to: y.slot) }
+        // The kernel sees one row: images that lie apart are brought together first.
+        let together = builder.addScratch(byteCount: count * MemoryLayout<Float>.stride)
+        let (source, result) = (stretches.walk(x), stretches.walk(y))
+        let row = Stretches.Walk(slot: together, step: stretches.length)
+        builder.emit { stretches.copy(from: source, to: row, $0) }
+        try emitRow(from: together, to: together)
+        builder.emit { stretches.copy(from: row, to: result, $0) }
       })
   }
 
@@ -143,6 +160,40 @@ enum BlockedElementwise {
     .unary(
       CSN_HARD_SIGMOID, a: try query.node.float("alpha", default: 0.2),
       b: try query.node.float("beta", default: 0.5))
+  }
+}
+
+/// The stretches of memory that operands of one shape are walked in: all at once, or image by image where one's don't
+/// lie one behind the other.
+private struct Stretches: BitwiseCopyable {
+  let count: Int
+  /// Elements of one.
+  let length: Int
+
+  init(_ operands: [KernelBuilder.Operand]) {
+    count = operands.contains { $0.imageStride != nil } ? operands[0].shape[0] : 1
+    length = operands[0].heldCount / count
+  }
+
+  /// An operand's way through its memory.
+  struct Walk: BitwiseCopyable {
+    let slot: Int
+    /// Elements from one stretch to the next.
+    let step: Int
+
+    func start(_ index: Int, _ memory: StepMemory) -> UnsafeMutablePointer<Float> {
+      memory.pointer(slot) + index * step
+    }
+  }
+
+  func walk(_ operand: KernelBuilder.Operand) -> Walk {
+    Walk(slot: operand.slot, step: operand.imageStride ?? length)
+  }
+
+  func copy(from source: Walk, to target: Walk, _ memory: StepMemory) {
+    for index in 0..<count {
+      target.start(index, memory).update(from: source.start(index, memory), count: length)
+    }
   }
 }
 

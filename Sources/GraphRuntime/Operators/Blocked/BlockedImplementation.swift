@@ -62,8 +62,10 @@ extension KernelBuilder.Operand {
   /// The operand as the C kernels see it.
   var tensor: csn_tensor {
     let layout = type.layout == .channelBlocked16 ? CSN_BLOCKED : CSN_PLANAR
-    return csn_tensor_make(
+    var tensor = csn_tensor_make(
       layout, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
+    if let imageStride { tensor.image_stride = imageStride }
+    return tensor
   }
 }
 
