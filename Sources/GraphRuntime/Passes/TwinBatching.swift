@@ -12,18 +12,32 @@ import ONNXParse
 /// Only known shapes can be weighed: where they are symbolic, the planner does this again for the shapes of the run.
 struct TwinBatching: Pass {
   let name = "twin-batching"
-  /// Fewer bytes than these a core's own cache holds from one twin to the next.
-  var leastSavedBytes = 512 << 10
+  /// Fewer bytes than these are read in less time than goes into stacking and splitting, or stay in the caches anyway.
+  var leastSavedBytes = 4 << 20
+
+  /// How many sets of lanes are compared, more than real graphs have: each takes a look at all constants.
+  private static let mostGroups = 64
+  /// How many sets of twins are looked at closely: each takes a walk over the graph.
+  private static let mostTries = 8
 
   /// Batches the twins that save the most; others are found when the pass is run again.
   func patch(for graph: Graph) throws -> GraphPatch {
     var patch = GraphPatch(for: graph)
-    let groups = Lanes(graph).groups
+    let groups = Lanes(graph).groups.prefix(Self.mostGroups)
     if groups.isEmpty { return patch }
     let equal = GraphIndex(graph).equalConstants()
-    let twins = groups.compactMap { Twins(of: $0, in: graph, equalConstants: equal) }
-    if let best = twins.max(by: { $0.savedBytes < $1.savedBytes }), best.savedBytes >= leastSavedBytes {
-      best.batch(graph, in: &patch)
+    var candidates = groups.compactMap { Twins(of: $0, in: graph, equalConstants: equal) }
+    for _ in 0..<Self.mostTries {
+      candidates.removeAll { $0.savedBytes < leastSavedBytes }
+      guard let best = candidates.indices.max(by: { candidates[$0].savedBytes < candidates[$1].savedBytes })
+      else { break }
+      let twins = candidates.remove(at: best)
+      let independent = twins.independentLanes(in: graph)
+      if independent.count == twins.lanes.count {
+        twins.batch(graph, in: &patch)
+        break
+      }
+      if let fewer = Twins(of: independent, in: graph, equalConstants: equal) { candidates.append(fewer) }
     }
     return patch
   }
@@ -73,6 +87,7 @@ private struct Lanes {
 
 /// What lanes that start alike have in common.
 private struct Twins {
+  let lanes: [Lanes.Lane]
   /// The nodes to batch, one of each lane, in the graph's order.
   private let families: [[Node]]
   /// How many bytes less are read for every lane but the first.
@@ -80,9 +95,10 @@ private struct Twins {
 
   /// nil where no two lanes do the same, or nothing of it is worth batching.
   init?(of group: [Lanes.Lane], in graph: Graph, equalConstants: [Value.ID: Value.ID]) {
-    guard let families = Self.independent(group, in: graph, equalConstants) else { return nil }
+    guard let (members, families) = Self.alike(group, in: graph, equalConstants) else { return nil }
     let best = Self.heaviest(families.map { Self.worth(of: $0[0], in: graph) })
     if best.range.isEmpty { return nil }
+    lanes = members.map { group[$0] }
     self.families = Array(families[best.range])
     savedBytes = best.sum
   }
@@ -105,21 +121,6 @@ private struct Twins {
       if sum <= 0 { (start, sum) = (index + 1, 0) }
     }
     return best
-  }
-
-  /// The nodes that lanes which can run side by side have in common.
-  private static func independent(
-    _ group: [Lanes.Lane], in graph: Graph, _ equalConstants: [Value.ID: Value.ID]
-  ) -> [[Node]]? {
-    var lanes = group
-    while let (members, families) = alike(lanes, in: graph, equalConstants) {
-      let late = values(after: Set(families.joined().map(\.id)), in: graph)
-      // A lane that starts from what others have made can't run beside them.
-      let independent = members.filter { !late.contains(lanes[$0].root) }
-      if independent.count == members.count { return families }
-      lanes = independent.map { lanes[$0] }
-    }
-    return nil
   }
 
   /// Those of `lanes` that have the most in common, and the nodes that all of them have.
@@ -166,13 +167,14 @@ private struct Twins {
     return (chosen, common.filter { $0.count == chosen.count })
   }
 
-  /// What `nodes` make, and all that depends on it.
-  private static func values(after nodes: Set<Node.ID>, in graph: Graph) -> Set<Value.ID> {
-    var values: Set<Value.ID> = []
-    for node in graph.nodes where nodes.contains(node.id) || node.reads.contains(where: values.contains) {
-      values.formUnion(node.outputs.compactMap(\.self))
+  /// The lanes that can run side by side: those that don't start from what the nodes to batch have made.
+  func independentLanes(in graph: Graph) -> [Lanes.Lane] {
+    let batched = Set(families.joined().map(\.id))
+    var late: Set<Value.ID> = []
+    for node in graph.nodes where batched.contains(node.id) || node.reads.contains(where: late.contains) {
+      late.formUnion(node.outputs.compactMap(\.self))
     }
-    return values
+    return lanes.filter { !late.contains($0.root) }
   }
 
   /// Replaces the first lane's nodes by those for all, and drops the others'.
