@@ -18,7 +18,8 @@ packages:
 
 # Swift's libraries are linked in: loading them takes longer than opening a model (docs/decisions/start-up.md).
 build: packages ## Build csn-convert and csn-run for release.
-	swift build -c release --static-swift-stdlib
+	swift build -c release --static-swift-stdlib --product csn-convert
+	swift build -c release --static-swift-stdlib --product csn-run
 
 demo: build ## Fuse the sample pairs with the model the repository ships.
 	@scripts/demo.sh $(RELEASE)

@@ -191,7 +191,8 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ConvCase(inChannels: 16, outChannels: 100, size: (5, 33), residual: true, halo: true),
     // Input channels that take several passes; and those of a thinned input, in whole chunks and a part.
     ConvCase(inChannels: 600, outChannels: 80, size: (5, 9), residual: true, bounds: (0, .infinity)),
-    ConvCase(images: 2, inChannels: 530, outChannels: 48, stride: (2, 3), size: (9, 20), residual: true, halo: true),
+    ConvCase(
+      images: 2, inChannels: 530, outChannels: 48, stride: (2, 3), size: (9, 20), residual: true, halo: true),
     ConvCase(inChannels: 40, outChannels: 64, groups: 2, stride: (1, 2), size: (3, 9)),
   ]
 

@@ -139,7 +139,7 @@ import Testing
     try net.compare(shape: [1, 16, 16, 16])
     var again = net
     again.graph = compiled
-    try compare(again, shape: [1, 16, 16, 16])
+    try again.compare(shape: [1, 16, 16, 16])
     let session = try Session(compiled)
     for key in compiled.derivedConstants.keys {
       let kept = session.derivedConstants.all[key]?.bytes?.start
@@ -161,7 +161,7 @@ import Testing
     var compiled = net
     compiled.graph = try net.graph.compiled()
     #expect(compiled.graph.derivedConstants.count == 2)
-    try compare(compiled, shape: [1, 8, 6, 6])
+    try compiled.compare(shape: [1, 8, 6, 6])
   }
 
   @Test func profilesCountStepsAndMultiplyAdds() throws {

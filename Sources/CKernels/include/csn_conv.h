@@ -21,7 +21,8 @@
 //   scratch first. Winograd and depthwise convolution need no halo.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
-// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN.
+// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN, and
+//   so do the zeros between groups that lie in one panel.
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"
