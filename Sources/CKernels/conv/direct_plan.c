@@ -1,0 +1,152 @@
+// How a direct convolution is cut: the input staged where it must be, output pixels in tiles, tiles and panels in chunks.
+#include "conv/conv.h"
+
+enum {
+  // Pixels of a scattered tile: its offsets cost registers, so two less than a full tile.
+  scattered_pixels = 12,
+  // Tiles of fewer pixels than this waste more than scattered ones do.
+  row_pixels = 4,
+  // A chunk's input should stay in the second-level cache, half a MiB or more, while its panels pass over it.
+  chunk_input_bytes = 384 << 10,
+  // Weights of a strip that stay in the first-level cache. Strips lie two to a panel, so that theirs fall into half of
+  // the cache's sets.
+  strip_weight_bytes = 16 << 10,
+  // Chunks a thread, for balance.
+  chunks_per_thread = 8,
+};
+
+/// Whether a 1x1 convolution sees every plane of the tensor as one long row.
+static bool is_dense(const csn_tensor *tensor) {
+  return tensor->height == 1 || tensor->row_stride == (ptrdiff_t)tensor->width * csn_block;
+}
+
+static void flatten(csn_tensor *tensor) {
+  tensor->width *= tensor->height;
+  tensor->height = 1;
+  tensor->row_stride = (ptrdiff_t)tensor->width * csn_block;
+}
+
+/// What the input lacks on its bottom or right: places that the last output reads beyond the end.
+static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad) {
+  return csn_max64(0, (out - 1) * stride + (kernel - 1) * dilation - pad - (in - 1));
+}
+
+/// Whether the kernel is one pixel wide and there is no padding.
+static bool is_pointwise(const csn_conv *conv) {
+  return conv->kernel_h == 1 && conv->kernel_w == 1 &&
+         !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
+}
+
+/// Where the halo is too narrow: a copy in scratch, with a wider one. Where pixels are left out: a copy without them.
+static void stage_input(csn_conv_plan *plan) {
+  const csn_conv *conv = &plan->conv;
+  const csn_tensor *in = &plan->in;
+  plan->step_h = conv->stride_h;
+  plan->step_w = conv->stride_w;
+  const int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h,
+                                  conv->pad_top);
+  const int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w,
+                                 conv->pad_left);
+  plan->source = *in;
+  if (plan->algorithm == CSN_CONV_BF16) {
+    // Pairs, always in scratch.
+    plan->staged = true;
+    plan->source = csn_tensor_make(CSN_BLOCKED, in->images, plan->panel_blocks * csn_block, in->height, in->width,
+                                   conv->pad_top, conv->pad_left, (int32_t)bottom, (int32_t)right);
+    return;
+  }
+  if (plan->algorithm == CSN_CONV_DIRECT && is_pointwise(conv) && conv->stride_h * conv->stride_w > 1) {
+    plan->staged = plan->thinned = true;
+    plan->step_h = plan->step_w = 1;
+    plan->source =
+        csn_tensor_make(CSN_BLOCKED, in->images, in->channels, plan->out.height, plan->out.width, 0, 0, 0, 0);
+    return;
+  }
+  plan->staged = in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
+                 in->halo_right < right;
+  if (plan->staged)
+    plan->source = csn_tensor_make(in->layout, in->images, in->channels, in->height, in->width, conv->pad_top,
+                                   conv->pad_left, (int32_t)bottom, (int32_t)right);
+}
+
+/// Cuts the rows (or, where rows are too short or the stride is unusual, all pixels) into tiles.
+static void cut_tiles(csn_conv_plan *plan) {
+  const int full = csn_tile_kernels_for(plan->level)->pixels;
+  const csn_tensor *out = &plan->target;
+  int64_t rows = (int64_t)out->images * out->height, pixels = rows * out->width;
+  plan->tiles_per_row = (int32_t)csn_ceil_div(out->width, full);
+  const bool short_rows = out->width / plan->tiles_per_row < csn_min64(full, row_pixels) && rows > 1;
+  plan->scattered = plan->step_w > 2 || short_rows;
+  int64_t tiles = rows * plan->tiles_per_row;
+  if (plan->scattered) tiles = csn_ceil_div(pixels, csn_min64(full, scattered_pixels));
+  plan->tiles = tiles <= INT32_MAX ? (int32_t)tiles : 0;
+}
+
+/// Chooses how many chunks to make of the tiles, and how many of the panels.
+static void cut_chunks(csn_conv_plan *plan) {
+  if (plan->tiles == 0) return;
+  const csn_tensor *source = &plan->source;
+  int64_t input_bytes = (int64_t)csn_tensor_blocks(source) * source->block_stride * source->images * 4;
+  int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
+  int64_t by_cache = csn_ceil_div(input_bytes, chunk_input_bytes);
+  int64_t weight_bytes = (int64_t)plan->weight_count * 4;
+  int64_t tile_chunks = by_cache;
+  // Small weights stay in cache whatever passes over them: cut the pixels only, so that each thread keeps its part.
+  if (weight_bytes <= chunk_input_bytes) tile_chunks = csn_max64(by_cache, wanted);
+  tile_chunks = csn_min64(tile_chunks, plan->tiles);
+  int64_t panel_chunks = csn_min64(csn_ceil_div(wanted, tile_chunks), plan->panels);
+  if (tile_chunks * panel_chunks < wanted) tile_chunks = csn_min64(csn_ceil_div(wanted, panel_chunks), plan->tiles);
+  plan->tile_chunks = (int32_t)tile_chunks;
+  plan->panel_chunks = (int32_t)panel_chunks;
+}
+
+/// A pointwise bf16 convolution whose chunks each take all panels: every chunk rounds just the pixels that it uses.
+static void plan_gathering(csn_conv_plan *plan) {
+  if (plan->algorithm != CSN_CONV_BF16 || !is_pointwise(&plan->conv) || plan->scattered || plan->panel_chunks != 1)
+    return;
+  plan->gathered = true;
+  plan->staged = false;
+  plan->source = plan->in;
+  if (plan->target.height != plan->out.height) flatten(&plan->source);
+  const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
+  plan->worker_scratch =
+      (size_t)(chunk_tiles * csn_tile_max_pixels * csn_block * plan->panel_blocks) * sizeof(float);
+}
+
+/// Splits the input blocks so that a strip's weights for some of them stay in the first-level cache while they pass
+/// over a chunk's tiles; the sums wait in scratch.
+static void split_depth(csn_conv_plan *plan) {
+  const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
+  plan->depth = plan->panel_blocks;
+  // Tiles as large as two blocks of 16 allow spend enough time on a weight for it to come from further away.
+  if (kernels->vectors > 1 || plan->source.layout == CSN_PLANAR) return;
+  const int64_t block_bytes = (int64_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_block * csn_block * 4;
+  const int64_t passes = csn_ceil_div(plan->panel_blocks * block_bytes, strip_weight_bytes);
+  const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
+  // A few tiles don't pay for it.
+  if (passes < 2 || chunk_tiles < 4) return;
+  plan->depth = (int32_t)csn_ceil_div(plan->panel_blocks, passes);
+  plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_panel) * sizeof(float);
+}
+
+void csn_direct_plan(csn_conv_plan *plan) {
+  stage_input(plan);
+  plan->target = plan->out;
+  plan->addend = plan->residual;
+  if (is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
+      is_dense(&plan->source) && is_dense(&plan->target) &&
+      (!plan->has_residual || is_dense(&plan->addend)) &&
+      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
+    flatten(&plan->source);
+    flatten(&plan->target);
+    if (plan->has_residual) flatten(&plan->addend);
+  }
+  cut_tiles(plan);
+  cut_chunks(plan);
+  if (plan->tiles == 0) return;
+  split_depth(plan);
+  plan_gathering(plan);
+  if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
+  if (plan->staged && plan->staged_bytes == 0) plan->tiles = 0;
+  plan->scratch_bytes = plan->staged_bytes + plan->worker_scratch * (size_t)plan->threads;
+}
