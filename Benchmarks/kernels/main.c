@@ -39,8 +39,20 @@ static float *tensor_memory(const csn_tensor *tensor) {
   return memory;
 }
 
-/// The best seconds of a run: with everything in the caches that fits, or with weights from memory.
-static double measure(const csn_conv_plan *plan, csn_pool *pool, bool cold) {
+/// What rounds of a run, each beside bare multiply-adds of the same count, have shown.
+typedef struct {
+  /// Seconds of the best run; of bare multiply-adds, over those of the run beside them, in the median.
+  double best, share;
+} result;
+
+static int compare(const void *a, const void *b) {
+  const double left = *(const double *)a, right = *(const double *)b;
+  return (left > right) - (left < right);
+}
+
+/// Runs with everything in the caches that fits, or with weights from memory. Neighbours on the machine slow runs and
+/// bare multiply-adds alike, so that the share of the peak stays the same.
+static result measure(const csn_conv_plan *plan, csn_pool *pool, bool cold) {
   const csn_conv *conv = &plan->conv;
   // Cold: as many copies in turn as no cache holds.
   const size_t copies = cold ? cold_bytes / (plan->weight_count * sizeof(float)) + 1 : 1;
@@ -53,21 +65,27 @@ static double measure(const csn_conv_plan *plan, csn_pool *pool, bool cold) {
   float *residual = plan->has_residual ? tensor_memory(&plan->residual) : NULL;
   float *scratch = random_floats(plan->scratch_bytes / sizeof(float) + 1);
   double (*clock)(void) = plan->threads > 1 ? seconds : thread_seconds;
-  double best = 1e9, begin = seconds();
-  for (int i = 0; i < 400 && (i < 3 || seconds() - begin < 0.15); i++) {
+  enum { most_rounds = 400 };
+  double shares[most_rounds], best = 1e9;
+  const double begin = seconds();
+  int rounds = 0;
+  for (; rounds < most_rounds && (rounds < 5 || seconds() - begin < 0.4); rounds++) {
+    const double bare = time_multiply_adds(pool, (double)plan->macs, clock);
     double start = clock();
     csn_conv_run(plan, in + csn_tensor_origin(&plan->in),
-                 packed + (size_t)i % copies * plan->weight_count, bias,
+                 packed + (size_t)rounds % copies * plan->weight_count, bias,
                  residual ? residual + csn_tensor_origin(&plan->residual) : NULL,
                  out + csn_tensor_origin(&plan->out), scratch, pool);
     double time = clock() - start;
     if (time < best) best = time;
+    shares[rounds] = bare / time;
   }
+  qsort(shares, (size_t)rounds, sizeof *shares, compare);
   free(plain), free(packed), free(bias), free(in), free(out), free(residual), free(scratch);
-  return best;
+  return (result){best, shares[rounds / 2]};
 }
 
-static void run_shape(const shape *shape, const options *options, double peak, csn_pool *pool) {
+static void run_shape(const shape *shape, const options *options, csn_pool *pool) {
   csn_conv conv = csn_conv_make(shape->in_channels, shape->out_channels, shape->kernel, shape->kernel);
   conv.stride_h = conv.stride_w = shape->stride;
   conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = shape->pad;
@@ -85,14 +103,15 @@ static void run_shape(const shape *shape, const options *options, double peak, c
   conv_options.allow_bf16 = options->bf16;
   csn_conv_plan plan;
   if (csn_conv_plan_make(&plan, &conv, &in, &out, shape->residual ? &out : NULL, &conv_options) != CSN_OK) return;
-  double time = measure(&plan, pool, options->cold), rate = 2.0 * (double)plan.macs / time / 1e9;
+  const result result = measure(&plan, pool, options->cold);
   const char *format =
       options->json ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,"
                       "\"algorithm\":\"%s\",\"tile_chunks\":%d,\"panel_chunks\":%d,\"ms\":%.4f,\"gflops\":%.1f,"
                       "\"share\":%.3f}\n"
                     : "%-9s %4d -> %4d  %dx /%d  %4d px  %-9s %3d x %-3d %8.3f ms  %7.1f GFLOP/s  %5.3f of peak\n";
   printf(format, shape->network, shape->in_channels, shape->out_channels, shape->kernel, shape->stride, shape->in_size,
-         csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, time * 1e3, rate, rate / peak);
+         csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, result.best * 1e3,
+         2.0 * (double)plan.macs / result.best / 1e9, result.share);
   fflush(stdout);
 }
 
@@ -126,9 +145,11 @@ int main(int count, char **arguments) {
     }
   }
   csn_pool *pool = csn_pool_create(options.threads);
-  double peak = measure_peak(pool);
-  if (!options.json)
-    printf("%d threads, %s, fp32 peak %.1f GFLOP/s\n", options.threads, csn_cpu_name(csn_cpu_current()), peak);
+  if (!options.json) {
+    const double count = 1e9;
+    printf("%d threads, %s, fp32 peak %.1f GFLOP/s\n", options.threads, csn_cpu_name(csn_cpu_current()),
+           2 * count / time_multiply_adds(pool, count, seconds) / 1e9);
+  }
   if (options.network && strcmp(options.network, "whole") == 0) {
     csn_conv_options conv_options = csn_conv_default_options();
     conv_options.threads = options.threads;
@@ -138,7 +159,7 @@ int main(int count, char **arguments) {
   }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     if (!options.network || strcmp(options.network, shapes[i].network) == 0)
-      run_shape(&shapes[i], &options, peak, pool);
+      run_shape(&shapes[i], &options, pool);
   csn_pool_destroy(pool);
   return 0;
 }

@@ -2,5 +2,5 @@
 #pragma once
 #include "csn_pool.h"
 
-/// GFLOP/s of `pool`'s threads together, at the widest vectors there are.
-double measure_peak(csn_pool *pool);
+/// Seconds, by `clock`, of about `count` multiply-adds that do nothing else, spread over the pool's threads.
+double time_multiply_adds(csn_pool *pool, double count, double (*clock)(void));

@@ -258,6 +258,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   ].map { test in
     var test = test
     test.planar = true
+    test.algorithm = CSN_CONV_PLANAR
     return test
   }
 
@@ -280,7 +281,34 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ConvCase(
       images: 2, inChannels: 128, outChannels: 128, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6),
       residual: true),
+    // Kernels in pieces of 3x3.
+    ConvCase(
+      images: 2, inChannels: 20, outChannels: 40, kernel: (5, 5), pads: (2, 2, 2, 2), size: (13, 9),
+      residual: true, bounds: (0, .infinity)),
+    ConvCase(inChannels: 16, outChannels: 32, kernel: (3, 7), pads: (0, 1, 1, 0), size: (6, 17), halo: true),
+    ConvCase(inChannels: 33, outChannels: 64, kernel: (9, 4), pads: (1, 1, 2, 0), size: (12, 9)),
   ]
+
+  // Planar input, by phases of the stride.
+  static let planarWinogradCases: [ConvCase] =
+    planarCases.filter { $0.dilation == (1, 1) } + [
+      ConvCase(inChannels: 3, outChannels: 64, kernel: (9, 5), stride: (2, 1), pads: (4, 0, 3, 4), size: (18, 50)),
+      ConvCase(
+        images: 2, inChannels: 1, outChannels: 20, kernel: (11, 11), stride: (4, 4), pads: (2, 2, 2, 2),
+        size: (23, 41), residual: true, halo: true),
+      ConvCase(inChannels: 4, outChannels: 32, kernel: (12, 2), stride: (3, 4), pads: (9, 1, 0, 2), size: (30, 6)),
+      ConvCase(inChannels: 2, outChannels: 32, stride: (4, 4), size: (5, 9)),
+      // Large enough weights for the order by frequency.
+      ConvCase(
+        images: 2, inChannels: 4, outChannels: 128, kernel: (9, 9), pads: (4, 4, 4, 4), size: (7, 30), bias: false),
+    ]
+
+  @Test(arguments: planarWinogradCases) func planarWinograd4(_ test: ConvCase) {
+    var test = test
+    test.planar = true
+    test.algorithm = CSN_CONV_PLANAR_WINOGRAD4
+    check(test, tolerance: 2e-6)
+  }
 
   // The transforms' entries magnify rounding errors, the more the larger the tile.
   @Test(arguments: winogradCases) func winograd2(_ test: ConvCase) {

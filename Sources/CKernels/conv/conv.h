@@ -15,8 +15,18 @@ bool csn_conv_is_valid(const csn_conv *conv);
 /// Whether `algorithm` can serve the convolution at all.
 bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv);
 
+/// Whether the algorithm reads a planar input.
+static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
+  return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4;
+}
+
 /// The m of F(m x m, 3 x 3); 0 for other algorithms.
 int csn_winograd_outputs(csn_conv_algorithm algorithm);
+
+/// Whether a kernel can be cut into pieces for a Winograd algorithm, and the blocks of input channels that all pieces
+/// together have.
+bool csn_winograd_serves(csn_conv_algorithm algorithm, const csn_conv *conv);
+int csn_winograd_in_blocks(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Input blocks that every panel of output channels reads; all of them where there is one group.
 int csn_conv_panel_blocks(const csn_conv *conv);

@@ -45,10 +45,12 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
   }
   if (algorithm == CSN_CONV_PLANAR)
     per_panel = conv->in_channels * taps;
+  else if (m)
+    per_panel = (int64_t)csn_winograd_in_blocks(algorithm, conv) * csn_block * (m + 2) * (m + 2);
   else if (algorithm == CSN_CONV_BF16)
     per_panel = (int64_t)csn_bf16_blocks(conv) * csn_block * taps;
   else
-    per_panel = (int64_t)csn_conv_panel_blocks(conv) * csn_block * (m ? (m + 2) * (m + 2) : taps);
+    per_panel = (int64_t)csn_conv_panel_blocks(conv) * csn_block * taps;
   int64_t count;
   if (__builtin_mul_overflow(per_panel, panels * csn_panel, &count) || count > limit) return 0;
   return (size_t)count;

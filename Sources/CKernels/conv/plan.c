@@ -19,15 +19,25 @@ csn_conv_options csn_conv_default_options(void) {
 }
 
 const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
-  static const char *const names[] = {"auto",      "direct",    "planar",   "depthwise",
-                                      "winograd2", "winograd4", "winograd6", "bf16"};
-  return (unsigned)algorithm < sizeof names / sizeof *names ? names[algorithm] : "unknown";
+  static const char *const names[] = {
+      [CSN_CONV_AUTO] = "auto",
+      [CSN_CONV_DIRECT] = "direct",
+      [CSN_CONV_PLANAR] = "planar",
+      [CSN_CONV_DEPTHWISE] = "depthwise",
+      [CSN_CONV_WINOGRAD2] = "winograd2",
+      [CSN_CONV_WINOGRAD4] = "winograd4",
+      [CSN_CONV_WINOGRAD6] = "winograd6",
+      [CSN_CONV_BF16] = "bf16",
+      [CSN_CONV_PLANAR_WINOGRAD4] = "planar-winograd4",
+  };
+  return (unsigned)algorithm < sizeof names / sizeof *names && names[algorithm] ? names[algorithm] : "unknown";
 }
 
 int csn_winograd_outputs(csn_conv_algorithm algorithm) {
   switch (algorithm) {
     case CSN_CONV_WINOGRAD2: return 2;
-    case CSN_CONV_WINOGRAD4: return 4;
+    case CSN_CONV_WINOGRAD4:
+    case CSN_CONV_PLANAR_WINOGRAD4: return 4;
     case CSN_CONV_WINOGRAD6: return 6;
     default: return 0;
   }
@@ -54,8 +64,8 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_WINOGRAD2:
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_WINOGRAD6:
-      return conv->groups == 1 && conv->kernel_h == 3 && conv->kernel_w == 3 && conv->stride_h == 1 &&
-             conv->stride_w == 1 && conv->dilation_h == 1 && conv->dilation_w == 1;
+    case CSN_CONV_PLANAR_WINOGRAD4:
+      return csn_winograd_serves(algorithm, conv);
     default: return false;
   }
 }
@@ -107,7 +117,7 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (options->threads < 1 || options->threads > max_threads || options->level > csn_cpu_detected()) return CSN_INVALID;
   csn_conv_algorithm algorithm = options->algorithm;
   if (algorithm == CSN_CONV_AUTO) algorithm = csn_conv_select(conv, in, out, options);
-  if (!csn_conv_serves(algorithm, conv) || (algorithm == CSN_CONV_PLANAR) != (in->layout == CSN_PLANAR))
+  if (!csn_conv_serves(algorithm, conv) || csn_conv_is_planar(algorithm) != (in->layout == CSN_PLANAR))
     return CSN_UNSUPPORTED;
   if (algorithm == CSN_CONV_BF16 && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
   plan->conv = *conv;

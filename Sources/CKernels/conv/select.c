@@ -16,6 +16,8 @@ static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD6, 113, 103},
 };
 
+static const winograd_cost planar_winograd_cost = {CSN_CONV_PLANAR_WINOGRAD4, 75, 41};
+
 /// Multiply-adds a nanosecond; bytes a nanosecond at which weights come from memory.
 static const double products_rate = 56, weights_rate = 26;
 
@@ -26,9 +28,9 @@ enum {
   bf16_channels = 32,
 };
 
-/// Nanoseconds of the direct algorithm.
-static double direct_cost(const csn_conv *conv, const csn_tensor *out) {
-  const double weights = (double)csn_conv_weight_count(CSN_CONV_DIRECT, conv);
+/// Nanoseconds of a direct algorithm.
+static double direct_cost(csn_conv_algorithm algorithm, const csn_conv *conv, const csn_tensor *out) {
+  const double weights = (double)csn_conv_weight_count(algorithm, conv);
   const double pixels = (double)out->images * out->height * out->width;
   return weights * pixels / products_rate + weights * sizeof(float) / weights_rate;
 }
@@ -37,7 +39,7 @@ static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn
   const int m = csn_winograd_outputs(cost->algorithm);
   const double weights = (double)csn_conv_weight_count(cost->algorithm, conv);
   const double tiles = (double)out->images * (double)csn_ceil_div(out->height, m) * (double)csn_ceil_div(out->width, m);
-  const double in_blocks = (double)csn_ceil_div(conv->in_channels, csn_block);
+  const double in_blocks = (double)csn_winograd_in_blocks(cost->algorithm, conv);
   const double out_blocks = (double)csn_ceil_div(conv->out_channels, csn_block);
   return weights * tiles / products_rate + tiles * (in_blocks * cost->input + out_blocks * cost->output) +
          weights * sizeof(float) / weights_rate;
@@ -45,7 +47,11 @@ static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn
 
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                                    const csn_conv_options *options) {
-  if (in->layout == CSN_PLANAR) return CSN_CONV_PLANAR;
+  if (in->layout == CSN_PLANAR) {
+    const bool is_winograd = csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv) && options->winograd_limit >= 4 &&
+                             cost_of(&planar_winograd_cost, conv, out) < direct_cost(CSN_CONV_PLANAR, conv, out);
+    return is_winograd ? CSN_CONV_PLANAR_WINOGRAD4 : CSN_CONV_PLANAR;
+  }
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) && conv->groups == 1 &&
                     conv->in_channels >= bf16_channels;
@@ -54,7 +60,7 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
       conv->out_channels < winograd_channels)
     return best;
   // bf16 products are twice as fast, and their weights half as large.
-  double least = direct_cost(conv, out) / (bf16 ? 2 : 1);
+  double least = direct_cost(CSN_CONV_DIRECT, conv, out) / (bf16 ? 2 : 1);
   for (size_t i = 0; i < sizeof winograd_costs / sizeof *winograd_costs; i++) {
     const winograd_cost *row = &winograd_costs[i];
     if (csn_winograd_outputs(row->algorithm) > options->winograd_limit) continue;

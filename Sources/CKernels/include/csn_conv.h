@@ -15,7 +15,8 @@
 //
 // - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own
 //   scratch.
-// - The input is blocked, or planar for CSN_CONV_PLANAR (few input channels: a network's first layer). The output and
+// - The input is blocked, or planar for CSN_CONV_PLANAR and CSN_CONV_PLANAR_WINOGRAD4 (few input channels: a
+//   network's first layer). The output and
 //   the residual are blocked.
 // - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to
 //   scratch first. Winograd and depthwise convolution need no halo.
@@ -50,13 +51,17 @@ typedef enum {
   CSN_CONV_PLANAR = 2,
   /// Blocked input, as many groups as input and output channels.
   CSN_CONV_DEPTHWISE = 3,
-  /// Winograd's F(m x m, 3 x 3): 3x3 kernels with stride and dilation 1, one group.
+  /// Blocked input, Winograd's F(m x m, 3 x 3): kernels of 3x3 to 9x9 with stride and dilation 1, one group. Larger
+  /// kernels than 3x3 are cut into pieces of 3x3, each a set of input channels of its own.
   CSN_CONV_WINOGRAD2 = 4,
   CSN_CONV_WINOGRAD4 = 5,
   CSN_CONV_WINOGRAD6 = 6,
   /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay
   /// fp32.
   CSN_CONV_BF16 = 7,
+  /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces of
+  /// 3x3 by the stride's phases; one group, dilation 1.
+  CSN_CONV_PLANAR_WINOGRAD4 = 8,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.
@@ -127,7 +132,7 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
 size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
-/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][in/16][16][32]; bf16:
+/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32]; bf16:
 /// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32.
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "conv/winograd/winograd.h"
 
 /// The matrix G of n = m + 2 rows: row j is [1, p, p^2] / prod over the other points of (p - q); the last row, for
@@ -32,17 +34,37 @@ static void transform_filter(int n, double matrix[8][3], const float *filter, do
       out[i * n + j] = half[i][0] * matrix[j][0] + half[i][1] * matrix[j][1] + half[i][2] * matrix[j][2];
 }
 
+/// The taps of a piece, zeros where the kernel has none.
+static void cut_piece(const csn_conv *conv, const float *kernel, csn_winograd_piece down, csn_winograd_piece across,
+                      float taps[9]) {
+  for (int i = 0; i < 9; i++) {
+    const int y = (down.tap + i / 3) * conv->stride_h + down.phase, x = (across.tap + i % 3) * conv->stride_w + across.phase;
+    taps[i] = y < conv->kernel_h && x < conv->kernel_w ? kernel[y * conv->kernel_w + x] : 0;
+  }
+}
+
 void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed) {
   const int m = csn_winograd_outputs(algorithm), n = m + 2;
-  double matrix[8][3], filter[64] = {0};
+  double matrix[8][3], filter[64];
   filter_matrix(m, matrix);
-  const ptrdiff_t in_padded = csn_ceil_div(conv->in_channels, csn_block) * csn_block;
+  const int down = csn_winograd_pieces(conv->kernel_h, conv->stride_h);
+  const int across = csn_winograd_pieces(conv->kernel_w, conv->stride_w);
+  const ptrdiff_t in_padded = (ptrdiff_t)csn_winograd_in_blocks(algorithm, conv) * csn_block;
+  // Planar pieces follow each other, blocked ones begin with a block.
+  const ptrdiff_t piece_channels = csn_conv_is_planar(algorithm) ? conv->in_channels : in_padded / (down * across);
   const ptrdiff_t panels = csn_conv_panels(conv), frequency = panels * in_padded * csn_panel;
-  for (ptrdiff_t out = 0; out < panels * csn_panel; out++)
-    for (ptrdiff_t in = 0; in < in_padded; in++) {
-      bool exists = out < conv->out_channels && in < conv->in_channels;
-      if (exists) transform_filter(n, matrix, weights + (out * conv->in_channels + in) * 9, filter);
-      float *place = packed + (out / csn_panel * in_padded + in) * csn_panel + out % csn_panel;
-      for (int f = 0; f < n * n; f++) place[f * frequency] = exists ? (float)filter[f] : 0;
+  memset(packed, 0, sizeof(float) * (size_t)(n * n * frequency));
+  for (ptrdiff_t out = 0; out < conv->out_channels; out++)
+    for (ptrdiff_t in = 0; in < conv->in_channels; in++) {
+      const float *kernel = weights + (out * conv->in_channels + in) * conv->kernel_h * conv->kernel_w;
+      for (int piece = 0; piece < down * across; piece++) {
+        float taps[9];
+        cut_piece(conv, kernel, csn_winograd_piece_at(conv->kernel_h, conv->stride_h, piece / across),
+                  csn_winograd_piece_at(conv->kernel_w, conv->stride_w, piece % across), taps);
+        transform_filter(n, matrix, taps, filter);
+        float *place =
+            packed + (out / csn_panel * in_padded + piece * piece_channels + in) * csn_panel + out % csn_panel;
+        for (int f = 0; f < n * n; f++) place[f * frequency] = (float)filter[f];
+      }
     }
 }

@@ -43,7 +43,7 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
 /// Floats that a tile takes in scratch, transformed input and products.
 static int64_t tile_floats(const csn_conv_plan *plan) {
   const int n = csn_winograd_outputs(plan->algorithm) + 2;
-  return (int64_t)n * n * csn_block * (csn_tensor_blocks(&plan->in) + csn_tensor_blocks(&plan->out));
+  return (int64_t)n * n * csn_block * (csn_winograd_in_blocks(plan->algorithm, &plan->conv) + csn_tensor_blocks(&plan->out));
 }
 
 void csn_winograd_plan(csn_conv_plan *plan) {
@@ -72,6 +72,8 @@ void csn_winograd_plan(csn_conv_plan *plan) {
     plan->worker_scratch = (size_t)(plan->round_tiles * tile_bytes);
     plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
   }
+  if (csn_conv_is_planar(plan->algorithm)) csn_winograd_plan_phases(plan);
+  plan->scratch_bytes += plan->staged_bytes;
 }
 
 /// A tile's place: image and position in the grid.
@@ -102,24 +104,50 @@ static void prefetch_tile(const float *in, ptrdiff_t row_stride, int m) {
     for (int x = 0; x < m; x++) __builtin_prefetch(in + y * row_stride + x * csn_block, 0, 3);
 }
 
-/// Transforms block `block` of tiles [first, end), counted within the round of `count`.
+/// As transform_inputs, of a planar input.
+static void transform_lanes(const winograd_job *job, float *transformed, int count, int base, int block, int first,
+                            int end) {
+  const csn_tensor *source = &job->plan->source;
+  const int m = job->m, n = job->n;
+  ptrdiff_t lanes[csn_block];
+  csn_winograd_lanes(job->plan, block, lanes);
+  for (int t = first; t < end; t++) {
+    const tile_place place = place_of(job->plan, base + t);
+    float tile[8 * 8 * csn_block];
+    job->kernels->gather(job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m,
+                         lanes, source->row_stride, n, tile);
+    job->kernels->input[m / 2 - 1](tile, (ptrdiff_t)n * csn_block,
+                                   transformed + ((ptrdiff_t)block * count + t) * csn_block,
+                                   (ptrdiff_t)job->in_blocks * count * csn_block);
+  }
+}
+
+/// Transforms block `block` of tiles [first, end), counted within the round of `count`. Blocks are those of the input,
+/// for every piece of the kernel anew.
 static void transform_inputs(const winograd_job *job, float *transformed, int count, int base, int block, int first,
                              int end) {
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *in = &plan->in;
-  const int m = job->m, n = job->n;
+  if (in->layout == CSN_PLANAR) {
+    transform_lanes(job, transformed, count, base, block, first, end);
+    return;
+  }
+  const int m = job->m, n = job->n, blocks = csn_tensor_blocks(in);
+  const int piece = block / blocks, across = csn_winograd_pieces(plan->conv.kernel_w, 1);
+  const int down_tap = csn_winograd_piece_at(plan->conv.kernel_h, 1, piece / across).tap;
+  const int across_tap = csn_winograd_piece_at(plan->conv.kernel_w, 1, piece % across).tap;
   const ptrdiff_t stride = (ptrdiff_t)job->in_blocks * count * csn_block;
   csn_winograd_input transform = job->kernels->input[m / 2 - 1];
   for (int t = first; t < end; t++) {
     tile_place place = place_of(plan, base + t);
-    const int top = place.y * m - plan->conv.pad_top, left = place.x * m - plan->conv.pad_left;
-    const float *plane = job->in + place.image * in->image_stride + block * in->block_stride;
+    const int top = place.y * m - plan->conv.pad_top + down_tap, left = place.x * m - plan->conv.pad_left + across_tap;
+    const float *plane = job->in + place.image * in->image_stride + block % blocks * in->block_stride;
     float *to = transformed + ((ptrdiff_t)block * count + t) * csn_block;
     if (top >= -in->halo_top && left >= -in->halo_left && top + n <= in->height + in->halo_bottom &&
         left + n <= in->width + in->halo_right) {
       const float *tile = plane + top * in->row_stride + (ptrdiff_t)left * csn_block;
       // The block after this comes next: its lines should be on their way.
-      if (block + 1 < job->in_blocks) prefetch_tile(tile + in->block_stride, in->row_stride, m);
+      if (block % blocks + 1 < blocks) prefetch_tile(tile + in->block_stride, in->row_stride, m);
       transform(tile, in->row_stride, to, stride);
     } else {
       float tile[8 * 8 * csn_block];
@@ -201,7 +229,7 @@ static void run_tiles(void *context, int chunk, int worker) {
   const csn_conv_plan *plan = job->plan;
   const int base = (int)((int64_t)plan->tiles * chunk / plan->tile_chunks);
   const int count = (int)((int64_t)plan->tiles * (chunk + 1) / plan->tile_chunks) - base;
-  float *transformed = (float *)(job->scratch + (size_t)worker * plan->worker_scratch);
+  float *transformed = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   float *products = transformed + (ptrdiff_t)job->n * job->n * job->in_blocks * count * csn_block;
   for (int block = 0; block < job->in_blocks; block++)
     transform_inputs(job, transformed, count, base, block, 0, count);
@@ -249,7 +277,7 @@ static void run_by_frequency(winograd_job *job, csn_pool *pool) {
     job->count = left < plan->round_tiles ? left : plan->round_tiles;
     job->input_parts = at_most(csn_ceil_div(wanted, job->in_blocks), job->count);
     job->output_parts = at_most(csn_ceil_div(wanted, job->out_blocks), job->count);
-    job->transformed = (float *)job->scratch;
+    job->transformed = (float *)(job->scratch + plan->staged_bytes);
     job->products = job->transformed + (ptrdiff_t)frequencies * job->in_blocks * job->count * csn_block;
     csn_pool_run(pool, run_inputs, job, job->in_blocks * job->input_parts);
     csn_pool_run(pool, run_products, job, frequencies * job->product_parts);
@@ -263,8 +291,12 @@ void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *w
   winograd_job job = {
       .plan = plan, .kernels = kernels_for(plan->level), .in = in, .weights = weights, .bias = bias,
       .residual = residual, .out = out, .scratch = scratch, .m = m, .n = m + 2,
-      .in_blocks = csn_tensor_blocks(&plan->in), .out_blocks = csn_tensor_blocks(&plan->out),
+      .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv), .out_blocks = csn_tensor_blocks(&plan->out),
   };
+  if (csn_conv_is_planar(plan->algorithm)) {
+    csn_winograd_stage_phases(plan, in, scratch, pool);
+    job.in = scratch;
+  }
   if (plan->by_frequency)
     run_by_frequency(&job, pool);
   else

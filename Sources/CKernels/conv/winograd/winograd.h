@@ -7,12 +7,37 @@
 
 #include "conv/conv.h"
 
+// A larger kernel is the sum of pieces of 3 x 3 taps (the last ones filled up with zeros), each of which reads its own
+// part of the input: tap t of a dimension with stride s is tap t / s of the pixels whose place is t % s modulo s, their
+// phase.
+
 #define CSN_WINOGRAD2_A 1.0
 #define CSN_WINOGRAD4_A 0.75
 #define CSN_WINOGRAD4_B 1.5
 #define CSN_WINOGRAD6_A 0.5
 #define CSN_WINOGRAD6_B 1.0
 #define CSN_WINOGRAD6_C 1.75
+
+/// A piece in one dimension: the phase of its pixels, and which of their taps is its first.
+typedef struct {
+  int phase, tap;
+} csn_winograd_piece;
+
+/// Pieces in one dimension, and one of them.
+int csn_winograd_pieces(int kernel, int stride);
+csn_winograd_piece csn_winograd_piece_at(int kernel, int stride, int index);
+
+/// Planar input: plans its copy, all phases by themselves: [image][channel][phase y][phase x][height][width]; and
+/// makes it.
+void csn_winograd_plan_phases(csn_conv_plan *plan);
+void csn_winograd_stage_phases(const csn_conv_plan *plan, const float *in, float *copy, csn_pool *pool);
+
+/// Where in that copy the 16 channels of block `block` begin: piece by piece the input's channels; past the last, the
+/// first once more.
+void csn_winograd_lanes(const csn_conv_plan *plan, int block, ptrdiff_t lanes[16]);
+
+/// Gathers n x n pixels of 16 planes into [n][n][16]. Reads 8 floats of each row.
+typedef void (*csn_winograd_gather)(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile);
 
 /// Transforms one (m+2) x (m+2) tile of a channel block; frequencies lie `stride` floats apart.
 typedef void (*csn_winograd_input)(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride);
@@ -36,6 +61,7 @@ typedef void (*csn_winograd_output)(const float *in, ptrdiff_t stride, const csn
 
 /// The transforms of one variant, by m / 2 - 1.
 typedef struct {
+  csn_winograd_gather gather;
   csn_winograd_input input[3];
   csn_winograd_output output[3];
 } csn_winograd_kernels;

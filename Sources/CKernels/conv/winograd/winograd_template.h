@@ -1,6 +1,38 @@
 // The transforms of one variant; see winograd.h. The including file has set the target.
 #include "conv/winograd/winograd.h"
 
+typedef float v8 __attribute__((ext_vector_type(8)));
+typedef float v8_unaligned __attribute__((ext_vector_type(8), aligned(4)));
+
+/// Rows become columns.
+CSN_INLINE void transpose(v8 r[8]) {
+  v8 pairs[8], quads[8];
+  CSN_UNROLL for (int i = 0; i < 8; i += 2) {
+    pairs[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pairs[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  CSN_UNROLL for (int i = 0; i < 8; i += 4) {
+    CSN_UNROLL for (int j = 0; j < 2; j++) {
+      quads[i + 2 * j] = __builtin_shufflevector(pairs[i + j], pairs[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      quads[i + 2 * j + 1] = __builtin_shufflevector(pairs[i + j], pairs[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  CSN_UNROLL for (int i = 0; i < 4; i++) {
+    r[i] = __builtin_shufflevector(quads[i], quads[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    r[i + 4] = __builtin_shufflevector(quads[i], quads[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
+static void gather(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile) {
+  for (int y = 0; y < n; y++, in += row_stride)
+    for (int half = 0; half < csn_block; half += 8) {
+      v8 rows[8];
+      CSN_UNROLL for (int i = 0; i < 8; i++) rows[i] = *(const v8_unaligned *)(in + lanes[half + i]);
+      transpose(rows);
+      for (int x = 0; x < n; x++) *(v8_unaligned *)(tile + (y * n + x) * csn_block + half) = rows[x];
+    }
+}
+
 // One-dimensional transforms. Inputs and results are arrays of vectors that the compiler keeps in registers.
 
 CSN_INLINE void input2(const csn_v16 d[4], csn_v16 r[4]) {
@@ -180,6 +212,7 @@ TRANSFORMS(4)
 TRANSFORMS(6)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
+    .gather = gather,
     .input = {input_2, input_4, input_6},
     .output = {output_2, output_4, output_6},
 };
