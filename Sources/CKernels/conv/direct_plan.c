@@ -37,7 +37,8 @@ static bool is_pointwise(const csn_conv *conv) {
          !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
 }
 
-/// Where the halo is too narrow, or nearest pixels stand in its place: a copy in scratch, with a frame. Where pixels are left out: a copy without them.
+/// Where the halo is too narrow, or the padding is not zeros: a copy in scratch, with a frame. Where pixels are left
+/// out: a copy without them.
 static void stage_input(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const csn_tensor *in = &plan->in;
@@ -62,8 +63,8 @@ static void stage_input(csn_conv_plan *plan) {
         csn_tensor_make(CSN_BLOCKED, in->images, in->channels, plan->out.height, plan->out.width, 0, 0, 0, 0);
     return;
   }
-  plan->staged = csn_conv_has_edges(conv) || in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
-                 in->halo_right < right;
+  plan->staged = in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
+                 in->halo_right < right || csn_conv_has_edges(conv);
   if (plan->staged)
     plan->source = csn_tensor_make(in->layout, in->images, in->channels, in->height, in->width, conv->pad_top,
                                    conv->pad_left, (int32_t)bottom, (int32_t)right);

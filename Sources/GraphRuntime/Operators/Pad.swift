@@ -88,7 +88,6 @@ private enum PadKernel: MovingKernel {
     let fill = try builder.optionalInput(2).map { _ in try builder.single(2).slot }
     try Padding.emit(
       &builder, from: x, to: y, before: amounts.before,
-      mode: builder.node.string("mode", default: "constant"),
-      fill: fill, as: Element.self)
+      mode: builder.node.string("mode", default: "constant"), fill: fill, as: Element.self)
   }
 }

@@ -1,6 +1,7 @@
 /// Moves zero padding of the spatial axes into the convolution behind it.
 struct PadFolding: Pass {
   let name = "pad-folding"
+
   func patch(for graph: Graph) throws -> GraphPatch {
     let index = GraphIndex(graph)
     var patch = GraphPatch(for: graph)
