@@ -20,10 +20,13 @@ struct ConvCase: Sendable, CustomStringConvertible {
   var planar = false
   /// Whether the input has a halo wide enough.
   var halo = false
+  /// Whether the padding holds the nearest pixels.
+  var edge = false
 
   var description: String {
     let name = String(cString: csn_conv_algorithm_name(algorithm))
-    let flags = (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "")
+    let flags =
+      (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "") + (edge ? " edge" : "")
     return
       "\(name) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) "
       + "p\(pads) g\(groups)\(flags)"
@@ -38,6 +41,7 @@ struct ConvCase: Sendable, CustomStringConvertible {
       Int32(pads.0), Int32(pads.1), Int32(pads.2), Int32(pads.3)
     )
     (conv.lower, conv.upper) = bounds
+    conv.padding = edge ? CSN_PAD_EDGE : CSN_PAD_CONSTANT
     return conv
   }
 
@@ -49,6 +53,12 @@ struct ConvCase: Sendable, CustomStringConvertible {
   }
 
   var weightCount: Int { outChannels * (inChannels / groups) * kernel.0 * kernel.1 }
+
+  /// The place of an axis that is read for `place`; nil for zero.
+  private func source(_ place: Int, _ extent: Int) -> Int? {
+    if edge { return min(max(place, 0), extent - 1) }
+    return (0..<extent).contains(place) ? place : nil
+  }
 
   /// The convolution by its definition, in double precision: value and sum of the terms' magnitudes.
   func reference(_ x: [Float], _ w: [Float], _ b: [Float], _ residual: [Float]) -> [(Double, Double)] {
@@ -66,11 +76,9 @@ struct ConvCase: Sendable, CustomStringConvertible {
             for c in 0..<inGroup {
               let channel = (n * inChannels + o / outGroup * inGroup + c) * size.0 * size.1
               for ky in 0..<kernel.0 {
-                let iy = y * stride.0 - pads.0 + ky * dilation.0
-                guard iy >= 0, iy < size.0 else { continue }
+                guard let iy = source(y * stride.0 - pads.0 + ky * dilation.0, size.0) else { continue }
                 for kx in 0..<kernel.1 {
-                  let ix = z * stride.1 - pads.1 + kx * dilation.1
-                  guard ix >= 0, ix < size.1 else { continue }
+                  guard let ix = source(z * stride.1 - pads.1 + kx * dilation.1, size.1) else { continue }
                   let term =
                     Double(x[channel + iy * size.1 + ix])
                     * Double(w[((o * inGroup + c) * kernel.0 + ky) * kernel.1 + kx])
@@ -262,6 +270,35 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     return test
   }
 
+  /// The padded ones of the cases above, and others wider than kernel or input, with the nearest pixels around them.
+  static let edgeCases: [ConvCase] = withEdges(
+    [pointwiseCases, directCases, groupedCases, depthwiseCases, planarCases].flatMap(\.self),
+    [
+      ConvCase(inChannels: 20, outChannels: 33, kernel: (3, 3), pads: (3, 0, 1, 2), size: (1, 2), halo: true),
+      ConvCase(
+        images: 2, inChannels: 17, outChannels: 16, kernel: (5, 4), stride: (3, 2), pads: (2, 3, 0, 1),
+        size: (4, 30),
+        algorithm: CSN_CONV_DIRECT),
+      ConvCase(
+        images: 2, inChannels: 18, outChannels: 18, groups: 18, kernel: (3, 2), stride: (1, 2),
+        pads: (3, 0, 2, 3),
+        size: (2, 19), residual: true, halo: true),
+      ConvCase(
+        images: 2, inChannels: 3, outChannels: 20, kernel: (3, 3), stride: (2, 1), pads: (0, 3, 3, 2),
+        size: (2, 35),
+        planar: true, halo: true),
+    ])
+
+  private static func withEdges(_ cases: [ConvCase], _ more: [ConvCase]) -> [ConvCase] {
+    (cases + more).filter { $0.pads != (0, 0, 0, 0) }.map { test in
+      var test = test
+      test.edge = true
+      return test
+    }
+  }
+
+  @Test(arguments: edgeCases) func edges(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
   // Rounding errors of a sum of products, relative to the sum of their magnitudes, stay far below 1e-6 at these depths.
   @Test(arguments: pointwiseCases) func pointwise(_ test: ConvCase) { check(test, tolerance: 1e-6) }
   @Test(arguments: directCases) func direct(_ test: ConvCase) { check(test, tolerance: 1e-6) }
@@ -292,38 +329,53 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   // Planar input, by phases of the stride.
   static let planarWinogradCases: [ConvCase] =
     planarCases.filter { $0.dilation == (1, 1) } + [
-      ConvCase(inChannels: 3, outChannels: 64, kernel: (9, 5), stride: (2, 1), pads: (4, 0, 3, 4), size: (18, 50)),
+      ConvCase(
+        inChannels: 3, outChannels: 64, kernel: (9, 5), stride: (2, 1), pads: (4, 0, 3, 4), size: (18, 50)),
       ConvCase(
         images: 2, inChannels: 1, outChannels: 20, kernel: (11, 11), stride: (4, 4), pads: (2, 2, 2, 2),
         size: (23, 41), residual: true, halo: true),
-      ConvCase(inChannels: 4, outChannels: 32, kernel: (12, 2), stride: (3, 4), pads: (9, 1, 0, 2), size: (30, 6)),
+      ConvCase(
+        inChannels: 4, outChannels: 32, kernel: (12, 2), stride: (3, 4), pads: (9, 1, 0, 2), size: (30, 6)),
       ConvCase(inChannels: 2, outChannels: 32, stride: (4, 4), size: (5, 9)),
       // Large enough weights for the order by frequency.
       ConvCase(
-        images: 2, inChannels: 4, outChannels: 128, kernel: (9, 9), pads: (4, 4, 4, 4), size: (7, 30), bias: false),
+        images: 2, inChannels: 4, outChannels: 128, kernel: (9, 9), pads: (4, 4, 4, 4), size: (7, 30),
+        bias: false),
     ]
 
-  @Test(arguments: planarWinogradCases) func planarWinograd4(_ test: ConvCase) {
+  @Test(arguments: planarWinogradCases + withEdges(planarWinogradCases, [])) func planarWinograd4(
+    _ test: ConvCase
+  ) {
     var test = test
     test.planar = true
     test.algorithm = CSN_CONV_PLANAR_WINOGRAD4
     check(test, tolerance: 2e-6)
   }
 
+  static let winogradEdgeCases: [ConvCase] = withEdges(
+    winogradCases,
+    [
+      ConvCase(inChannels: 16, outChannels: 16, kernel: (3, 3), pads: (3, 2, 3, 3), size: (1, 2), halo: true),
+      ConvCase(
+        images: 2, inChannels: 34, outChannels: 20, kernel: (3, 3), pads: (0, 3, 3, 0), size: (9, 16),
+        residual: true,
+        bounds: (-1, 2)),
+    ])
+
   // The transforms' entries magnify rounding errors, the more the larger the tile.
-  @Test(arguments: winogradCases) func winograd2(_ test: ConvCase) {
+  @Test(arguments: winogradCases + winogradEdgeCases) func winograd2(_ test: ConvCase) {
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD2
     check(test, tolerance: 1e-6)
   }
 
-  @Test(arguments: winogradCases) func winograd4(_ test: ConvCase) {
+  @Test(arguments: winogradCases + winogradEdgeCases) func winograd4(_ test: ConvCase) {
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD4
     check(test, tolerance: 2e-6)
   }
 
-  @Test(arguments: winogradCases) func winograd6(_ test: ConvCase) {
+  @Test(arguments: winogradCases + winogradEdgeCases) func winograd6(_ test: ConvCase) {
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD6
     check(test, tolerance: 6e-6)
@@ -355,6 +407,29 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     #expect(plan.algorithm == CSN_CONV_DIRECT)
   }
 
+  /// Whatever the processor has.
+  @Test func bf16IsRefusedForEdges() {
+    var conv = csn_conv_make(32, 32, 3, 3)
+    conv.padding = CSN_PAD_EDGE
+    #expect(csn_conv_weight_count(CSN_CONV_BF16, &conv) > 0)
+    conv.pad_top = 1
+    #expect(csn_conv_weight_count(CSN_CONV_BF16, &conv) == 0)
+    var (x, y) = (tensor(1, 32, (4, 4)), tensor(1, 32, (3, 2)))
+    var options = csn_conv_default_options()
+    (options.allow_bf16, options.winograd_limit) = (true, 0)
+    #expect(csn_conv_select(&conv, &x, &y, &options) == CSN_CONV_DIRECT)
+  }
+
+  @Test func otherPaddingIsRefused() {
+    var plan = csn_conv_plan()
+    var conv = csn_conv_make(16, 16, 3, 3)
+    var (x, y) = (tensor(1, 16, (8, 8)), tensor(1, 16, (6, 6)))
+    for padding in [CSN_PAD_REFLECT, CSN_PAD_WRAP, csn_pad_mode(rawValue: 9)] {
+      conv.padding = padding
+      #expect(csn_conv_plan_make(&plan, &conv, &x, &y, nil, nil) == CSN_INVALID)
+    }
+  }
+
   @Test(arguments: pointwiseCases + directCases + groupedCases) func packingIsReversible(_ test: ConvCase) {
     var conv = test.conv
     var numbers = Numbers(seed: 7)
@@ -368,13 +443,15 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
 
   @Test func selectionDependsOnTheShapeAlone() {
     func choice(
-      _ inChannels: Int, _ outChannels: Int, _ size: Int, images: Int = 1, limit: Int32 = 4,
+      _ inChannels: Int, _ outChannels: Int, _ size: Int, kernel: Int32 = 3, images: Int = 1,
+      limit: Int32 = 4,
       level: csn_cpu_level,
       threads: Int32
     ) -> csn_conv_algorithm {
-      var conv = csn_conv_make(Int32(inChannels), Int32(outChannels), 3, 3)
-      (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (1, 1, 1, 1)
-      var x = tensor(images, inChannels, (size, size))
+      var conv = csn_conv_make(Int32(inChannels), Int32(outChannels), kernel, kernel)
+      let pad = (kernel - 1) / 2
+      (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (pad, pad, pad, pad)
+      var x = tensor(images, inChannels, (size, size), inChannels < 4 ? CSN_PLANAR : CSN_BLOCKED)
       var y = tensor(images, outChannels, (size, size))
       var options = csn_conv_default_options()
       (options.level, options.threads, options.winograd_limit) = (level, threads, limit)
@@ -390,6 +467,13 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(64, 3, 512, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+        #expect(choice(32, 96, 28, kernel: 5, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(48, 128, 7, kernel: 5, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(
+          choice(48, 128, 7, kernel: 5, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(3, 64, 1024, kernel: 7, level: level, threads: threads) == CSN_CONV_PLANAR_WINOGRAD4)
+        #expect(choice(3, 64, 56, level: level, threads: threads) == CSN_CONV_PLANAR)
+        #expect(choice(3, 64, 1024, kernel: 7, limit: 2, level: level, threads: threads) == CSN_CONV_PLANAR)
       }
     }
   }

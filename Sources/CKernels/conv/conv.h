@@ -20,6 +20,9 @@ static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
   return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4;
 }
 
+/// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
+bool csn_conv_has_edges(const csn_conv *conv);
+
 /// The m of F(m x m, 3 x 3); 0 for other algorithms.
 int csn_winograd_outputs(csn_conv_algorithm algorithm);
 
@@ -44,6 +47,15 @@ unsigned csn_conv_flags(const csn_conv_plan *plan, const float *out);
 void csn_direct_plan(csn_conv_plan *plan);
 void csn_winograd_plan(csn_conv_plan *plan);
 void csn_depthwise_plan(csn_conv_plan *plan);
+
+/// Whether the frame of `source`, the staged input, can be filled with the nearest pixels, where that is asked for.
+bool csn_edge_fits(const csn_conv_plan *plan);
+
+/// A staged input together with its frame.
+csn_tensor csn_edge_framed(const csn_tensor *source);
+
+/// Copies the input to scratch, framed by the nearest pixels.
+void csn_edge_stage(const csn_conv_plan *plan, const float *in, void *scratch, csn_pool *pool);
 
 void csn_direct_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                     const float *residual, float *out, void *scratch, csn_pool *pool);

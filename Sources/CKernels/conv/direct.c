@@ -296,7 +296,7 @@ static void thin_plane(void *context, int index, int worker) {
   }
 }
 
-/// Copies the input to scratch, framed by zeros or thinned out.
+/// Copies the input to scratch, framed by the padding or thinned out.
 static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_pool *pool) {
 #if defined(__x86_64__)
   if (plan->algorithm == CSN_CONV_BF16) {
@@ -307,6 +307,10 @@ static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_p
   if (plan->thinned) {
     thin_job job = {plan, in, copy};
     csn_pool_run(pool, thin_plane, &job, plan->in.images * csn_tensor_blocks(&plan->in));
+    return;
+  }
+  if (csn_conv_has_edges(&plan->conv)) {
+    csn_edge_stage(plan, in, copy - csn_tensor_origin(&plan->source), pool);
     return;
   }
   csn_clear_halo(&plan->source, copy, pool);

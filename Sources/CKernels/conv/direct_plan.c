@@ -37,7 +37,8 @@ static bool is_pointwise(const csn_conv *conv) {
          !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
 }
 
-/// Where the halo is too narrow: a copy in scratch, with a wider one. Where pixels are left out: a copy without them.
+/// Where the halo is too narrow, or the padding is not zeros: a copy in scratch, with a frame. Where pixels are left
+/// out: a copy without them.
 static void stage_input(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const csn_tensor *in = &plan->in;
@@ -63,7 +64,7 @@ static void stage_input(csn_conv_plan *plan) {
     return;
   }
   plan->staged = in->halo_top < conv->pad_top || in->halo_left < conv->pad_left || in->halo_bottom < bottom ||
-                 in->halo_right < right;
+                 in->halo_right < right || csn_conv_has_edges(conv);
   if (plan->staged)
     plan->source = csn_tensor_make(in->layout, in->images, in->channels, in->height, in->width, conv->pad_top,
                                    conv->pad_left, (int32_t)bottom, (int32_t)right);
@@ -147,6 +148,6 @@ void csn_direct_plan(csn_conv_plan *plan) {
   split_depth(plan);
   plan_gathering(plan);
   if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
-  if (plan->staged && plan->staged_bytes == 0) plan->tiles = 0;
+  if (plan->staged && (plan->staged_bytes == 0 || !csn_edge_fits(plan))) plan->tiles = 0;
   plan->scratch_bytes = plan->staged_bytes + plan->worker_scratch * (size_t)plan->threads;
 }

@@ -51,6 +51,7 @@ bool csn_conv_is_valid(const csn_conv *conv) {
   const int32_t pads[] = {conv->pad_top, conv->pad_left, conv->pad_bottom, conv->pad_right};
   for (int i = 0; i < 4; i++)
     if (pads[i] < 0 || pads[i] > max_attribute) return false;
+  if (conv->padding != CSN_PAD_CONSTANT && conv->padding != CSN_PAD_EDGE) return false;
   return conv->in_channels % conv->groups == 0 && conv->out_channels % conv->groups == 0 &&
          !(conv->lower > conv->upper);
 }
@@ -59,7 +60,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   switch (algorithm) {
     case CSN_CONV_DIRECT: return true;
     case CSN_CONV_PLANAR: return conv->groups == 1;
-    case CSN_CONV_BF16: return conv->groups == 1;
+    case CSN_CONV_BF16: return conv->groups == 1 && !csn_conv_has_edges(conv);
     case CSN_CONV_DEPTHWISE: return conv->groups == conv->in_channels && conv->groups == conv->out_channels;
     case CSN_CONV_WINOGRAD2:
     case CSN_CONV_WINOGRAD4:

@@ -53,8 +53,8 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
     return is_winograd ? CSN_CONV_PLANAR_WINOGRAD4 : CSN_CONV_PLANAR;
   }
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
-  const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) && conv->groups == 1 &&
-                    conv->in_channels >= bf16_channels;
+  const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
+                    csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;
   csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
   if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv) || conv->in_channels < winograd_channels ||
       conv->out_channels < winograd_channels)

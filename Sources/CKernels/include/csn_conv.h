@@ -20,6 +20,8 @@
 //   the residual are blocked.
 // - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to
 //   scratch first. Winograd and depthwise convolution need no halo.
+// - Padding by the nearest pixels costs Winograd nothing but at the border; the others copy the input to scratch, framed
+//   by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
 // - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN, and
@@ -27,6 +29,7 @@
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"
+#include "csn_spatial.h"
 #include "csn_tensor.h"
 
 #ifdef __cplusplus
@@ -38,6 +41,8 @@ typedef struct {
   int32_t in_channels, out_channels, groups;
   int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
   int32_t pad_top, pad_left, pad_bottom, pad_right;
+  /// What the padding holds: zeros (CSN_PAD_CONSTANT) or the nearest pixel (CSN_PAD_EDGE).
+  csn_pad_mode padding;
   /// Bounds of the output; -INFINITY and INFINITY for none. ReLU is 0 and INFINITY.
   float lower, upper;
 } csn_conv;
@@ -110,7 +115,7 @@ typedef struct {
   bool by_frequency;
 } csn_conv_plan;
 
-/// A convolution with one group, stride 1, dilation 1, no padding, no bounds.
+/// A convolution with one group, stride 1, dilation 1, no padding (zeros, where it gets some), no bounds.
 csn_conv csn_conv_make(int32_t in_channels, int32_t out_channels, int32_t kernel_h, int32_t kernel_w);
 
 /// Defaults for the current CPU level and csn_cpu_count() threads.

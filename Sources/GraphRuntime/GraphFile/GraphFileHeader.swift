@@ -7,7 +7,7 @@ struct GraphFileHeader {
   /// High bit, name, and the line ends that a text-mode copy would damage, as in PNG.
   static let magic: [UInt8] = [0x89, 0x43, 0x53, 0x4E, 0x47, 0x0D, 0x0A, 0x1A]
   /// The newest version this code reads, and the one it writes.
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   static let byteCount = 64
   static let entryByteCount = 32
   /// More sections than any version has.

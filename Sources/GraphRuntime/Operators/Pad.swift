@@ -28,7 +28,7 @@ enum Padding {
   }
 
   /// The axes that the pads are for; all of them by default.
-  fileprivate static func axes(_ tensor: Tensor?, rank: Int) throws -> [Int] {
+  static func axes(_ tensor: Tensor?, rank: Int) throws -> [Int] {
     guard let tensor else { return Array(0..<rank) }
     guard let axes = tensor.integers, axes.allSatisfy({ (-rank..<rank).contains($0) }) else {
       throw GraphError(.invalidInput, "'axes' must hold integers in \(-rank)..<\(rank)")
@@ -39,27 +39,17 @@ enum Padding {
     }
     return normalized
   }
-}
 
-private enum PadKernel: MovingKernel {
-  static func prepare<Element: BitwiseCopyable & Sendable & Hashable>(
-    _ builder: inout KernelBuilder, as: Element.Type
+  /// Emits the copy of `x` to `y` that begins `before` elements before each axis; `fill` is the slot of the value of
+  /// mode `constant`, nil for zero.
+  /// - Throws: `GraphError` for a mode that is not known, or that an empty axis doesn't have.
+  static func emit<Element: BitwiseCopyable & Sendable>(
+    _ builder: inout KernelBuilder, from x: KernelBuilder.Operand, to y: KernelBuilder.Operand, before: [Int],
+    mode: String, fill: Int? = nil, as: Element.Type
   ) throws {
-    let (x, y) = (try builder.input(0), try builder.output())
-    guard let pads = try builder.input(1).constant?.integers,
-      builder.optionalInput(3) == nil || builder.optionalInput(3)?.constant != nil
-    else { throw GraphError(.unknownValue, "the pads and axes of Pad must be known when the plan is made") }
-    let axes = try Padding.axes(builder.optionalInput(3)?.constant, rank: x.shape.count)
-    guard pads.count == 2 * axes.count else {
-      throw GraphError(.invalidInput, "'pads' must hold \(2 * axes.count) values, but holds \(pads.count)")
-    }
-    var before = [Int](repeating: 0, count: x.shape.count)
-    for (index, axis) in axes.enumerated() { before[axis] = pads[index] }
-    let mode = try builder.node.string("mode", default: "constant")
     let sources = try x.shape.indices.map { axis in
       try indices(mode, count: y.shape[axis], before: before[axis], extent: x.shape[axis])
     }
-    let fill = try builder.optionalInput(2).map { _ in try builder.single(2).slot }
     AxisGather(sources: sources, input: x.shape).emit(&builder, from: x, to: y, fill: fill, as: Element.self)
   }
 
@@ -83,5 +73,21 @@ private enum PadKernel: MovingKernel {
     default: throw GraphError(.invalidAttribute, "mode '\(mode)' is not known")
     }
     return (0..<count).map { map($0 - before) }
+  }
+}
+
+private enum PadKernel: MovingKernel {
+  static func prepare<Element: BitwiseCopyable & Sendable & Hashable>(
+    _ builder: inout KernelBuilder, as: Element.Type
+  ) throws {
+    let (x, y) = (try builder.input(0), try builder.output())
+    guard let pads = try builder.input(1).constant?.integers,
+      builder.optionalInput(3) == nil || builder.optionalInput(3)?.constant != nil
+    else { throw GraphError(.unknownValue, "the pads and axes of Pad must be known when the plan is made") }
+    let amounts = try PadAmounts(pads: pads, axes: builder.optionalInput(3)?.constant, rank: x.shape.count)
+    let fill = try builder.optionalInput(2).map { _ in try builder.single(2).slot }
+    try Padding.emit(
+      &builder, from: x, to: y, before: amounts.before,
+      mode: builder.node.string("mode", default: "constant"), fill: fill, as: Element.self)
   }
 }

@@ -64,16 +64,10 @@ enum Stacking {
       return try extent == -1 || (extent == 0 && !query.node.flag("allowzero", default: false))
     },
     "Pad": { query, varying in
-      guard first(query, varying), let pads = query.constant(1)?.integers,
-        let rank = query.shape(0)?.count
+      guard first(query, varying),
+        let amounts = PadAmounts(query.node, rank: query.shape(0)?.count, constant: query.constant)
       else { return false }
-      var axes = Array(0..<rank)
-      if query.input(3) != nil {
-        guard let given = query.constant(3)?.integers else { return false }
-        axes = given.map { $0 < 0 ? $0 + rank : $0 }
-      }
-      return pads.count == 2 * axes.count
-        && axes.indices.allSatisfy { axes[$0] != 0 || (pads[$0] == 0 && pads[$0 + axes.count] == 0) }
+      return amounts.before.first == 0 && amounts.after.first == 0
     },
   ]
 

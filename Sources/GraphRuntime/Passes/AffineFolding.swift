@@ -55,7 +55,8 @@ private struct LinearLayer: Sendable {
     let shape = weight.shape
     let taps = shape.dropFirst(2).reduce(1, *)
     switch node.op {
-    case "Conv":
+    case "Conv", FusedConvolution.name:
+      guard node.op == "Conv" || FusedConvolution.endsInSums(node) else { return nil }
       guard shape.count > 2 else { return nil }
       channels = shape[0]
       let perChannel = shape[1] * taps

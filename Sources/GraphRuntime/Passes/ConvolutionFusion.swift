@@ -7,7 +7,7 @@ struct ConvolutionFusion: Pass {
     var patch = GraphPatch(for: graph)
     var taken: Set<Node.ID> = []
     // From the end, so that of two convolutions that are added the later takes the sum: its other operand is then ready.
-    for node in graph.nodes.reversed() where node.op == "Conv" {
+    for node in graph.nodes.reversed() where node.op == "Conv" || FusedConvolution.endsInSums(node) {
       guard let fused = fuse(node, index, taken) else { continue }
       patch.addNode(
         FusedConvolution.name, name: node.name, inputs: fused.inputs, outputs: [fused.output],
@@ -37,7 +37,7 @@ struct ConvolutionFusion: Pass {
       let result = sum.output(0),
       let residual = sum.inputs.first(where: { $0 != output }) ?? nil, index.haveSameType(residual, output)
     {
-      fusion.inputs += [Value.ID?](repeating: nil, count: 3 - fusion.inputs.count) + [residual]
+      fusion.inputs = (0..<3).map { convolution.input($0) } + [residual]
       fusion.output = result
       fusion.absorbed.append(sum.id)
     }

@@ -15,7 +15,7 @@ public struct Optimizer: Sendable {
     switch level {
     case .none: passes = []
     case .basic: passes = simplifying
-    case .all: passes = simplifying + [ConvolutionFusion(), SiblingMerge(), TwinBatching()]
+    case .all: passes = simplifying + [ConvolutionFusion(), EdgePadFolding(), SiblingMerge(), TwinBatching()]
     }
   }
 

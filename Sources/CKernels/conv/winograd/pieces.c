@@ -81,7 +81,9 @@ typedef struct {
   float *copy;
 } phase_job;
 
-/// Copies one phase of one channel.
+static int clamped(int value, int end) { return value < 0 ? 0 : value < end ? value : end - 1; }
+
+/// Copies one phase of one channel, framed by the padding.
 static void stage_phase(void *context, int index, int worker) {
   (void)worker;
   const phase_job *job = context;
@@ -93,15 +95,21 @@ static void stage_phase(void *context, int index, int worker) {
   const float *from = job->in + image * in->image_stride + plane / phases * in->block_stride;
   float *to = job->copy + image * source->image_stride + plane * source->block_stride;
   // Pixels that exist.
-  const int begin = first_x < 0 ? (int)csn_ceil_div(-first_x, conv->stride_w) : 0;
-  int end = first_x < in->width ? (int)csn_ceil_div(in->width - first_x, conv->stride_w) : 0;
-  if (end > source->width) end = source->width;
+  const int begin = clamped((int)csn_ceil_div(-first_x, conv->stride_w), source->width + 1);
+  const int end = clamped((int)csn_ceil_div(in->width - first_x, conv->stride_w), source->width + 1);
+  const bool has_edges = csn_conv_has_edges(conv);
   for (int row = 0; row < source->height; row++, to += source->row_stride) {
-    const int y = first_y + row * conv->stride_h;
-    memset(to, 0, sizeof(float) * (size_t)source->width);
-    if (y < 0 || y >= in->height) continue;
-    const float *pixels = from + y * in->row_stride + first_x;
-    for (int x = begin; x < end; x++) to[x] = pixels[(ptrdiff_t)x * conv->stride_w];
+    int y = first_y + row * conv->stride_h;
+    if (has_edges) y = clamped(y, in->height);
+    if (y < 0 || y >= in->height) {
+      memset(to, 0, sizeof(float) * (size_t)source->width);
+      continue;
+    }
+    const float *pixels = from + y * in->row_stride;
+    const float before = has_edges ? pixels[0] : 0, after = has_edges ? pixels[in->width - 1] : 0;
+    for (int x = 0; x < begin; x++) to[x] = before;
+    for (int x = begin; x < end; x++) to[x] = pixels[first_x + (ptrdiff_t)x * conv->stride_w];
+    for (int x = end; x < source->width; x++) to[x] = after;
   }
 }
 

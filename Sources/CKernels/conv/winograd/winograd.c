@@ -47,6 +47,9 @@ static int64_t tile_floats(const csn_conv_plan *plan) {
 }
 
 void csn_winograd_plan(csn_conv_plan *plan) {
+  // Zeros around the input are not what its padding holds.
+  if (csn_conv_has_edges(&plan->conv))
+    plan->in.halo_top = plan->in.halo_left = plan->in.halo_bottom = plan->in.halo_right = 0;
   const int m = csn_winograd_outputs(plan->algorithm);
   const int full = csn_tile_kernels_for(plan->level)->pixels;
   plan->tiles_x = (plan->out.width - 1) / m + 1;
@@ -98,6 +101,16 @@ static void gather(const csn_tensor *in, const float *plane, int top, int left, 
   }
 }
 
+/// The same, with the nearest pixels.
+static void gather_edges(const csn_tensor *in, const float *plane, int top, int left, int n, float *tile) {
+  csn_tensor from = *in;
+  from.images = 1;
+  from.channels = csn_block;
+  const csn_tensor to = csn_tensor_make(CSN_BLOCKED, 1, csn_block, n, n, 0, 0, 0, 0);
+  const csn_pad pad = {.mode = CSN_PAD_EDGE, .top = -top, .left = -left};
+  csn_pad_run(&pad, &from, plane, &to, tile, NULL);
+}
+
 /// Asks for what a tile adds to its left neighbour.
 static void prefetch_tile(const float *in, ptrdiff_t row_stride, int m) {
   for (int y = 0; y < m + 2; y++)
@@ -138,6 +151,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
   const int across_tap = csn_winograd_piece_at(plan->conv.kernel_w, 1, piece % across).tap;
   const ptrdiff_t stride = (ptrdiff_t)job->in_blocks * count * csn_block;
   csn_winograd_input transform = job->kernels->input[m / 2 - 1];
+  const bool has_edges = csn_conv_has_edges(&plan->conv);
   for (int t = first; t < end; t++) {
     tile_place place = place_of(plan, base + t);
     const int top = place.y * m - plan->conv.pad_top + down_tap, left = place.x * m - plan->conv.pad_left + across_tap;
@@ -151,7 +165,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
       transform(tile, in->row_stride, to, stride);
     } else {
       float tile[8 * 8 * csn_block];
-      gather(in, plane, top, left, n, tile);
+      (has_edges ? gather_edges : gather)(in, plane, top, left, n, tile);
       transform(tile, (ptrdiff_t)n * csn_block, to, stride);
     }
   }

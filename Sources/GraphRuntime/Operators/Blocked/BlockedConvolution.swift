@@ -44,6 +44,7 @@ enum BlockedConvolution {
     (conv.dilation_h, conv.dilation_w) = (Int32(attributes.dilations[0]), Int32(attributes.dilations[1]))
     (conv.pad_top, conv.pad_left) = (Int32(before[0]), Int32(before[1]))
     (conv.pad_bottom, conv.pad_right) = (Int32(after[0]), Int32(after[1]))
+    if try FusedConvolution.isPaddedByEdge(node) { conv.padding = CSN_PAD_EDGE }
     if let clamp = try FusedConvolution.clamp(of: node) {
       guard clamp.low <= clamp.high else { return nil }
       (conv.lower, conv.upper) = (clamp.low, clamp.high)

@@ -25,20 +25,9 @@ enum BlockedSpatial {
     })
 
   private static func pad(_ query: BlockedQuery) throws -> csn_pad? {
-    guard let pads = query.constant(1)?.integers else { return nil }
-    var axes = [0, 1, 2, 3]
-    if query.input(3) != nil {
-      guard let given = query.constant(3)?.integers else { return nil }
-      axes = given.map { $0 < 0 ? $0 + 4 : $0 }
-    }
-    guard pads.count == 2 * axes.count, Set(axes).count == axes.count else { return nil }
-    var before = [0, 0, 0, 0]
-    for (index, axis) in axes.enumerated() {
-      guard (0..<4).contains(axis), axis > 1 || (pads[index] == 0 && pads[index + axes.count] == 0) else {
-        return nil
-      }
-      before[axis] = pads[index]
-    }
+    guard let amounts = PadAmounts(query.node, rank: 4, constant: query.constant),
+      (amounts.before.prefix(2) + amounts.after.prefix(2)).allSatisfy({ $0 == 0 })
+    else { return nil }
     let modes = [
       "constant": CSN_PAD_CONSTANT, "edge": CSN_PAD_EDGE, "reflect": CSN_PAD_REFLECT, "wrap": CSN_PAD_WRAP,
     ]
@@ -50,7 +39,7 @@ enum BlockedSpatial {
       value = constant.elements(Float.self)[0]
     }
     guard let mode = modes[try query.node.string("mode", default: "constant")],
-      let top = Int32(exactly: before[2]), let left = Int32(exactly: before[3])
+      let top = Int32(exactly: amounts.before[2]), let left = Int32(exactly: amounts.before[3])
     else { return nil }
     return csn_pad(mode: mode, top: top, left: left, value: value)
   }
