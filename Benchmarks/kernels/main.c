@@ -136,7 +136,7 @@ int main(int count, char **arguments) {
       options.winograd_limit = atoi(next);
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
-      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_BF16; a++)
+      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_STRASSEN; a++)
         if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0)
           options.algorithm = (csn_conv_algorithm)a;
       i++;

@@ -381,6 +381,43 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     check(test, tolerance: 6e-6)
   }
 
+  static let strassenCases: [ConvCase] = [
+    ConvCase(inChannels: 32, outChannels: 64, size: (1, 1)),
+    ConvCase(inChannels: 64, outChannels: 128, size: (7, 13), residual: true, bounds: (0, .infinity)),
+    ConvCase(images: 2, inChannels: 96, outChannels: 64, size: (6, 8), bounds: (-0.5, 0.5), bias: false),
+    // Rows that don't follow each other; pixels left out; both, with an odd number left.
+    ConvCase(images: 2, inChannels: 64, outChannels: 64, size: (5, 33), residual: true, halo: true),
+    ConvCase(inChannels: 32, outChannels: 192, stride: (2, 2), size: (28, 14)),
+    ConvCase(images: 3, inChannels: 64, outChannels: 64, stride: (3, 2), size: (13, 18), residual: true, halo: true),
+    // Several passes over the input channels, chunks of pixels, and chunks of panels.
+    ConvCase(inChannels: 544, outChannels: 704, size: (14, 14), residual: true, bounds: (0, .infinity)),
+    ConvCase(inChannels: 1056, outChannels: 64, size: (19, 17)),
+  ].map { test in
+    var test = test
+    test.algorithm = CSN_CONV_STRASSEN
+    return test
+  }
+
+  // Sums of two inputs and of two weights are larger than either, and so are their rounding errors.
+  @Test(arguments: strassenCases) func strassen(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  @Test func strassenIsRefusedForOtherShapes() {
+    var conv = csn_conv_make(64, 64, 1, 1)
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 7 * 32 * 32)
+    conv = csn_conv_make(48, 64, 1, 1)
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 0)
+    conv = csn_conv_make(64, 96, 1, 1)
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 0)
+    conv = csn_conv_make(64, 64, 1, 3)
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 0)
+    conv = csn_conv_make(64, 64, 1, 1)
+    conv.groups = 2
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 0)
+    conv.groups = 1
+    conv.pad_left = 1
+    #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 0)
+  }
+
   static let bf16Cases: [ConvCase] =
     (pointwiseCases + directCases).map { test in
       var test = test
@@ -467,6 +504,9 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(64, 3, 512, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+        #expect(choice(1024, 256, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_STRASSEN)
+        #expect(choice(256, 1024, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(2048, 512, 7, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(32, 96, 28, kernel: 5, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(48, 128, 7, kernel: 5, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(

@@ -23,6 +23,12 @@ static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
 /// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
 bool csn_conv_has_edges(const csn_conv *conv);
 
+/// Whether the kernel is one pixel and there is no padding.
+static inline bool csn_conv_is_pointwise(const csn_conv *conv) {
+  return conv->kernel_h == 1 && conv->kernel_w == 1 &&
+         !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
+}
+
 /// The m of F(m x m, 3 x 3); 0 for other algorithms.
 int csn_winograd_outputs(csn_conv_algorithm algorithm);
 
@@ -47,6 +53,7 @@ unsigned csn_conv_flags(const csn_conv_plan *plan, const float *out);
 void csn_direct_plan(csn_conv_plan *plan);
 void csn_winograd_plan(csn_conv_plan *plan);
 void csn_depthwise_plan(csn_conv_plan *plan);
+void csn_strassen_plan(csn_conv_plan *plan);
 
 /// Whether the frame of `source`, the staged input, can be filled with the nearest pixels, where that is asked for.
 bool csn_edge_fits(const csn_conv_plan *plan);
@@ -63,6 +70,9 @@ void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *w
                       const float *residual, float *out, void *scratch, csn_pool *pool);
 void csn_depthwise_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                        const float *residual, float *out, void *scratch, csn_pool *pool);
+void csn_strassen_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                      const float *residual, float *out, void *scratch, csn_pool *pool);
 
-/// Packs for Winograd; sizes are right.
+/// Packs for Winograd, and for Strassen; sizes are right.
 void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
+void csn_strassen_pack(const csn_conv *conv, const float *weights, float *packed);

@@ -31,12 +31,6 @@ static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel,
   return csn_max64(0, (out - 1) * stride + (kernel - 1) * dilation - pad - (in - 1));
 }
 
-/// Whether the kernel is one pixel wide and there is no padding.
-static bool is_pointwise(const csn_conv *conv) {
-  return conv->kernel_h == 1 && conv->kernel_w == 1 &&
-         !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
-}
-
 /// Where the halo is too narrow, or the padding is not zeros: a copy in scratch, with a frame. Where pixels are left
 /// out: a copy without them.
 static void stage_input(csn_conv_plan *plan) {
@@ -56,7 +50,7 @@ static void stage_input(csn_conv_plan *plan) {
                                    conv->pad_top, conv->pad_left, (int32_t)bottom, (int32_t)right);
     return;
   }
-  if (plan->algorithm == CSN_CONV_DIRECT && is_pointwise(conv) && conv->stride_h * conv->stride_w > 1) {
+  if (plan->algorithm == CSN_CONV_DIRECT && csn_conv_is_pointwise(conv) && conv->stride_h * conv->stride_w > 1) {
     plan->staged = plan->thinned = true;
     plan->step_h = plan->step_w = 1;
     plan->source =
@@ -103,7 +97,7 @@ static void cut_chunks(csn_conv_plan *plan) {
 
 /// A pointwise bf16 convolution whose chunks each take all panels: every chunk rounds just the pixels that it uses.
 static void plan_gathering(csn_conv_plan *plan) {
-  if (plan->algorithm != CSN_CONV_BF16 || !is_pointwise(&plan->conv) || plan->scattered || plan->panel_chunks != 1)
+  if (plan->algorithm != CSN_CONV_BF16 || !csn_conv_is_pointwise(&plan->conv) || plan->scattered || plan->panel_chunks != 1)
     return;
   plan->gathered = true;
   plan->staged = false;
@@ -134,7 +128,7 @@ void csn_direct_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
   plan->addend = plan->residual;
-  if (is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
+  if (csn_conv_is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
       is_dense(&plan->source) && is_dense(&plan->target) &&
       (!plan->has_residual || is_dense(&plan->addend)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {

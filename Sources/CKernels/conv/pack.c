@@ -43,6 +43,11 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
     int64_t count = csn_ceil_div(conv->in_channels, csn_block) * csn_block * taps;
     return count <= limit ? (size_t)count : 0;
   }
+  if (algorithm == CSN_CONV_STRASSEN) {
+    // Seven products of a quarter of the weights each.
+    int64_t count = 7 * ((int64_t)conv->in_channels * conv->out_channels / 4);
+    return count <= limit ? (size_t)count : 0;
+  }
   if (algorithm == CSN_CONV_PLANAR)
     per_panel = conv->in_channels * taps;
   else if (m)
@@ -133,6 +138,11 @@ csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, con
   if (algorithm == CSN_CONV_BF16) {
     if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
     csn_bf16_pack(conv, weights, packed);
+    return CSN_OK;
+  }
+  if (algorithm == CSN_CONV_STRASSEN) {
+    if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+    csn_strassen_pack(conv, weights, packed);
     return CSN_OK;
   }
   return transfer_weights(algorithm, conv, &(transfer){weights, packed, false});

@@ -29,6 +29,7 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
       [CSN_CONV_WINOGRAD6] = "winograd6",
       [CSN_CONV_BF16] = "bf16",
       [CSN_CONV_PLANAR_WINOGRAD4] = "planar-winograd4",
+      [CSN_CONV_STRASSEN] = "strassen",
   };
   return (unsigned)algorithm < sizeof names / sizeof *names && names[algorithm] ? names[algorithm] : "unknown";
 }
@@ -67,6 +68,9 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_WINOGRAD6:
     case CSN_CONV_PLANAR_WINOGRAD4:
       return csn_winograd_serves(algorithm, conv);
+    case CSN_CONV_STRASSEN:
+      return csn_conv_is_pointwise(conv) && conv->groups == 1 && conv->in_channels % (2 * csn_block) == 0 &&
+             conv->out_channels % (2 * csn_panel) == 0;
     default: return false;
   }
 }
@@ -143,6 +147,8 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
     csn_winograd_plan(plan);
   else if (algorithm == CSN_CONV_DEPTHWISE)
     csn_depthwise_plan(plan);
+  else if (algorithm == CSN_CONV_STRASSEN)
+    csn_strassen_plan(plan);
   else
     csn_direct_plan(plan);
   return plan->tiles > 0 ? CSN_OK : CSN_INVALID;
@@ -154,6 +160,8 @@ void csn_conv_run(const csn_conv_plan *plan, const float *in, const float *weigh
     csn_winograd_run(plan, in, weights, bias, residual, out, scratch, pool);
   else if (plan->algorithm == CSN_CONV_DEPTHWISE)
     csn_depthwise_run(plan, in, weights, bias, residual, out, scratch, pool);
+  else if (plan->algorithm == CSN_CONV_STRASSEN)
+    csn_strassen_run(plan, in, weights, bias, residual, out, scratch, pool);
   else
     csn_direct_run(plan, in, weights, bias, residual, out, scratch, pool);
 }

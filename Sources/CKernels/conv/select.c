@@ -26,7 +26,16 @@ enum {
   winograd_channels = 16,
   // Fewer input channels than this leave lanes of bf16's pairs empty.
   bf16_channels = 32,
+  // Fewer channels or pixels of an image than this don't pay for Strassen's sums and larger weights (Zen 3).
+  strassen_in_channels = 512,
+  strassen_out_channels = 256,
+  strassen_pixels = 128,
 };
+
+static bool pays_for_strassen(const csn_conv *conv, const csn_tensor *out) {
+  return csn_conv_serves(CSN_CONV_STRASSEN, conv) && conv->in_channels >= strassen_in_channels &&
+         conv->out_channels >= strassen_out_channels && (int64_t)out->height * out->width >= strassen_pixels;
+}
 
 /// Nanoseconds of a direct algorithm.
 static double direct_cost(csn_conv_algorithm algorithm, const csn_conv *conv, const csn_tensor *out) {
@@ -56,6 +65,7 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
                     csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;
   csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
+  if (best == CSN_CONV_DIRECT && pays_for_strassen(conv, out)) return CSN_CONV_STRASSEN;
   if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv) || conv->in_channels < winograd_channels ||
       conv->out_channels < winograd_channels)
     return best;

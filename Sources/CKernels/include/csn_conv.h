@@ -24,8 +24,8 @@
 //   by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
-// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's differences turn infinities into NaN, and
-//   so do the zeros between groups that lie in one panel.
+// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's and Strassen's differences turn infinities
+//   into NaN, also in outputs beside those that they belong to, and so do the zeros between groups that lie in one panel.
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"
@@ -67,6 +67,9 @@ typedef enum {
   /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces of
   /// 3x3 by the stride's phases; one group, dilation 1.
   CSN_CONV_PLANAR_WINOGRAD4 = 8,
+  /// Strassen's seven products of half the channels in place of eight: 1x1 kernels without padding, one group, multiples
+  /// of 32 input and 64 output channels.
+  CSN_CONV_STRASSEN = 9,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.
@@ -138,10 +141,11 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
 
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
 /// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32]; bf16:
-/// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32.
+/// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32; Strassen:
+/// [product][out/64][in/32][16][32].
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
 
-/// The reverse of csn_conv_pack, exact, for all but the Winograd and bf16 algorithms.
+/// The reverse of csn_conv_pack, exact, for all but the Winograd, bf16 and Strassen algorithms.
 csn_status csn_conv_unpack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *packed, float *weights);
 
 /// Runs a plan. `bias` may be NULL; `residual` is there if the plan has one.

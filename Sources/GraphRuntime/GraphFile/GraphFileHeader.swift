@@ -92,7 +92,7 @@ extension GraphFileHeader {
       T(littleEndian: file.loadUnaligned(fromByteOffset: offset, as: T.self))
     }
     let version: UInt32 = number(8)
-    guard version == Self.version else {
+    guard (1...Self.version).contains(version) else {
       throw GraphError(
         .invalidFile,
         "the .graph file is of version \(version), but this program reads version \(Self.version); convert the model again"

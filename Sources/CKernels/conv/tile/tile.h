@@ -51,7 +51,7 @@ typedef struct {
   const float *weights;
   /// 32 values, or NULL.
   const float *bias;
-  /// What an earlier part of the input blocks has summed up, in place of the bias: 16 values a pixel; or NULL.
+  /// What earlier products have summed up, in place of the bias: 16 values a pixel, blocks `out_block` apart; or NULL.
   const float *sums;
   const float *residual;
   const ptrdiff_t *residual_offsets;

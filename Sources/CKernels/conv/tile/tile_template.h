@@ -103,8 +103,10 @@ CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile
 /// One tile: `pixels` times `vectors` blocks of 16 output channels.
 CSN_INLINE void run_tile(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
   accumulators sum;
-  if (vectors == 1 && tile->sums) {
-    CSN_UNROLL for (int i = 0; i < pixels; i++) sum[0][i] = csn_load(tile->sums + 16 * i);
+  if (tile->sums) {
+    CSN_UNROLL for (int v = 0; v < vectors; v++) {
+      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_load(tile->sums + v * tile->out_block + 16 * i);
+    }
   } else {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
       csn_v16 bias = tile->bias ? csn_load(tile->bias + v * 16) : csn_zero();

@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "support/target_avx512.h"
+#include "conv/strassen/strassen_template.h"
+#include "support/target_end.h"
+#endif
