@@ -18,7 +18,8 @@ let package = Package(
   targets: [
     // C: generated protobuf code, system libraries, kernels.
     .target(name: "CProtobuf", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    // Its header only: CBridge loads the library when something needs it, so that nothing links with it.
+    .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
     .target(
       name: "CKernels", exclude: ["README.md"], cSettings: [.headerSearchPath(".")],
@@ -31,7 +32,7 @@ let package = Package(
       name: "GraphRuntime",
       dependencies: [
         "ONNXParse", "CKernels", "CBridge", "COpenBLAS",
-        .product(name: "Collections", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "TensorFiles", dependencies: ["GraphRuntime", "CPNG"]),

@@ -9,6 +9,8 @@ public struct CSNError: Error, Sendable, Hashable, CustomStringConvertible {
     case invalidHead
     /// Filters from which an image can't be reconstructed, or weights that are not finite.
     case degenerate
+    /// A library that the system does not have.
+    case missingLibrary
   }
 
   public let kind: Kind

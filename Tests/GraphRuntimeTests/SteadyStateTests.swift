@@ -87,10 +87,4 @@ struct SteadyStateTests {
     #expect(counted == 1)
     #expect(allocations { _ = ByteRegion(count: 1 << 20) { _ in } } > 0)
   }
-
-  @Test func OpenBLASIsToldToStartOneThread() throws {
-    typealias Answer = @convention(c) () -> CInt
-    let symbol = try #require(dlsym(dlopen(nil, RTLD_NOW), "openblas_num_threads_env"))
-    #expect(unsafeBitCast(symbol, to: Answer.self)() == 1)
-  }
 }

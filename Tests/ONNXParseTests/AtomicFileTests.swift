@@ -27,7 +27,8 @@ import Testing
   }
 
   /// Of several files none takes its name before all are whole.
-  @Test func severalAreWrittenAllOrNone() throws {
+  @Test(arguments: [AtomicFile.Durability.complete, .onDisk])
+  func severalAreWrittenAllOrNone(_ durability: AtomicFile.Durability) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let paths = ["a", "b", "c"].map { folder + "/" + $0 }
     func part(_ path: String, _ text: String) -> AtomicFile.Part {
@@ -37,16 +38,17 @@ import Testing
         try file.write(Array(text.utf8))
       }
     }
-    try AtomicFile.write(paths.map { part($0, "old") })
+    try AtomicFile.write(paths.map { part($0, "old") }, durability: durability)
     #expect(paths.map(content) == ["old", "old", "old"])
     #expect(throws: Failure.self) {
-      try AtomicFile.write([part(paths[0], "new"), part(paths[1], "new"), part(paths[2], "fail")])
+      try AtomicFile.write(
+        [part(paths[0], "new"), part(paths[1], "new"), part(paths[2], "fail")], durability: durability)
     }
     #expect(throws: FileError.self) {
-      try AtomicFile.write([part(paths[0], "new"), part("/dev/full", "new")])
+      try AtomicFile.write([part(paths[0], "new"), part("/dev/full", "new")], durability: durability)
     }
     #expect(paths.map(content) == ["old", "old", "old"])
-    try AtomicFile.write(paths.map { part($0, "new") })
+    try AtomicFile.write(paths.map { part($0, "new") }, durability: durability)
     #expect(paths.map(content) == ["new", "new", "new"])
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["a", "b", "c"])
   }

@@ -1,14 +1,3 @@
-// What Swift can't say in its own words; see README.md.
+// What Swift can't say in its own words; see README.md. Nothing of it is called by this header: Swift's importer does not
+// know the one function's convention, and COpenBLAS declares the other.
 #pragma once
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/// The threads that OpenBLAS makes when it is loaded: stands in the place of its own function of that name, which
-/// reads the environment.
-int openblas_num_threads_env(void);
-
-#ifdef __cplusplus
-}
-#endif

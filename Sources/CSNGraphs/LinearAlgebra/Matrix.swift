@@ -90,7 +90,7 @@ struct SingularValueDecomposition {
 
   /// Factors a matrix with LAPACK's dgesdd, on one thread so that the result is always the same; signs are fixed by
   /// making each right vector's largest element positive.
-  /// - Throws: `CSNError` when the matrix is empty, not finite, or the iteration fails.
+  /// - Throws: `CSNError` when the matrix is empty, not finite, the iteration fails, or OpenBLAS is missing.
   init(_ matrix: Matrix) throws(CSNError) {
     let rank = min(matrix.rows, matrix.columns)
     guard rank > 0, matrix.elements.allSatisfy(\.isFinite), let m = Int32(exactly: matrix.columns),
@@ -105,13 +105,14 @@ struct SingularValueDecomposition {
     let (rows, columns, smaller, job) = ([n], [m], [Int32(rank)], [CChar(UInt8(ascii: "S"))])
     var integers = [Int32](repeating: 0, count: 8 * rank)
     var info: Int32 = 0
+    guard let blas = csn_openblas_load() else {
+      throw CSNError(
+        .missingLibrary, "factoring weights needs OpenBLAS, which is not installed (libopenblas.so.0)")
+    }
     func call(_ work: inout [Double], _ size: Int32) {
-      dgesdd_(
+      blas.pointee.dgesdd(
         job, columns, rows, &a, columns, &s, &left, columns, &right, smaller, &work, [size], &integers, &info)
     }
-    let threads = openblas_get_num_threads()
-    openblas_set_num_threads(1)
-    defer { openblas_set_num_threads(threads) }
     var work: [Double] = [0]
     call(&work, -1)
     guard info == 0, work[0].isFinite, let size = Int32(exactly: work[0].rounded(.up)) else {

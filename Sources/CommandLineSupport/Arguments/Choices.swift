@@ -10,6 +10,13 @@ extension CSNVersion: ExpressibleByArgument {}
 extension Rounding: ExpressibleByArgument {}
 extension OptimizationLevel: ExpressibleByArgument {}
 
+extension ExpressibleByArgument where Self: CaseIterable & RawRepresentable<String> {
+  // Both as the argument parser has them, but compiled for each type: its own, for any raw value, look types up while the
+  // program starts.
+  public static var allValueStrings: [String] { allCases.map { $0.rawValue } }
+  public static var allValueDescriptions: [String: String] { [:] }
+}
+
 /// What is fused where pictures are in colour.
 public enum ColorMode: String, Sendable, CaseIterable, ExpressibleByArgument {
   /// Grey where all pictures are grey; luma where only some are and the model is not a fusion graph; else RGB.

@@ -29,6 +29,14 @@ struct OutputFile {
     }
   }
 
+  /// Writes results, none of which takes its name before all are whole.
+  ///
+  /// They are not waited for until the disk has them: a disk may take longer than making them again, while a converted
+  /// model is kept and served for long.
+  static func write(_ results: [AtomicFile.Part]) throws {
+    try AtomicFile.write(results, durability: .complete)
+  }
+
   private func check() throws {
     var status = stat()
     if stat(path, &status) == 0 {

@@ -75,7 +75,7 @@ public struct BenchmarkRun {
       try plan.isDynamic || settings.profile != nil
         ? measure(model.session, planned.shapes, report) : measure(try Execution(plan), report)
     }
-    try AtomicFile.write(settings.parts(model.session))
+    try OutputFile.write(settings.parts(model.session))
     settings.tell(model.session)
     let macs = plan.steps.reduce(0) { $0 + ($1.multiplyAdds ?? 0) }
     let median = times.quantile(0.5)

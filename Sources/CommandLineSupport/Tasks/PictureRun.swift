@@ -107,7 +107,7 @@ public struct PictureRun {
       let page = try ReportPage(model: model, set: set, fused: fused, summary: summary).html()
       parts.append(AtomicFile.Part(report) { try $0.write(Array(page.utf8)) })
     }
-    try AtomicFile.write(parts + settings.parts(session))
+    try OutputFile.write(parts + settings.parts(session))
   }
 
   private func text(_ summary: Summary, _ fused: Image?) -> String {

@@ -48,7 +48,7 @@ public struct TensorRun {
     for port in model.session.outputs {
       if let tensor = results[port.name] { named.append(tensor, named: port.name) }
     }
-    try AtomicFile.write([NPZ.part(named, outputs)] + settings.parts(model.session))
+    try OutputFile.write([NPZ.part(named, outputs)] + settings.parts(model.session))
     settings.tell(model.session)
     guard isJSON else { return }
     try JSONOutput.write(

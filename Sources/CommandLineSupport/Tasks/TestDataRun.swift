@@ -66,7 +66,7 @@ public struct TestDataRun {
         output: port.name, passed: result.failure == nil, largestDifference: result.largestDifference,
         failure: result.failure)
     }
-    try AtomicFile.write(settings.parts(session))
+    try OutputFile.write(settings.parts(session))
     settings.tell(session)
     let failures = verdicts.filter { !$0.passed }
     if isJSON {

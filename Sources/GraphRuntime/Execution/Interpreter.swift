@@ -105,11 +105,9 @@ extension Interpreter {
 extension StepDescription {
   /// A node that the interpreter ran on these values.
   fileprivate init(_ node: Node, inputs: [RuntimeValue?], outputs: [RuntimeValue?]) {
-    func types(_ values: [RuntimeValue?]) -> [String] { values.compactMap { $0?.type.description } }
     self.init(
-      node: node.label, op: node.op,
-      signature: types(inputs).joined(separator: " x ") + " -> " + types(outputs).joined(separator: ", "),
-      choice: nil,
+      node: node.label, op: node.op, inputs: inputs.compactMap { $0?.type },
+      outputs: outputs.compactMap { $0?.type }, choice: nil,
       multiplyAdds: MultiplyAdds.count(
         node, inputs: inputs.map { $0?.tensor?.shape }, outputs: outputs.map { $0?.tensor?.shape }),
       byteCount: (inputs + outputs).reduce(0) { $0 + ($1?.tensor?.bytes?.count ?? 0) })

@@ -83,14 +83,17 @@ public enum GraphFile {
             kind: GraphFileHeader.SectionKind.weights.rawValue, offset: weightsStart,
             byteCount: encoder.weightsByteCount, checksum: weightsChecksum),
         ], fileByteCount: size)
+      var pieces = HugePageWriter()
       let head = header.bytes
-      try file.write(head + [UInt8](repeating: 0, count: start - head.count))
-      try file.write(encoder.bytes)
-      try file.write([UInt8](repeating: 0, count: weightsStart - start - encoder.bytes.count))
+      try pieces.write(head, to: file)
+      try pieces.write(zeros: start - head.count, to: file)
+      try pieces.write(encoder.bytes, to: file)
+      try pieces.write(zeros: weightsStart - start - encoder.bytes.count, to: file)
       for (_, region) in encoder.weights {
-        try region.withUnsafeBytes { try file.write($0) }
-        try file.write([UInt8](repeating: 0, count: roundUp(region.count, to: 64) - region.count))
+        try region.withUnsafeBytes { try pieces.write($0, to: file) }
+        try pieces.write(zeros: roundUp(region.count, to: 64) - region.count, to: file)
       }
+      try pieces.finish(file)
     }
   }
 

@@ -1,4 +1,4 @@
-import Collections
+import HeapModule
 
 extension Graph {
   /// Puts the nodes in topological order, keeping their present order where the links allow.

@@ -1,4 +1,4 @@
-import Collections
+import HeapModule
 import ONNXParse
 
 /// The order in which a graph's node messages can be imported.

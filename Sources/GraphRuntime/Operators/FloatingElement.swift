@@ -22,22 +22,25 @@ struct GEMMCall<Element> {
   var beta: Element
 }
 
-/// OpenBLAS runs on the calling thread only: parallelism is our pool's.
-private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
+/// OpenBLAS, on the calling thread only: parallelism is our pool's.
+enum OpenBLAS {
+  /// Its functions, loaded when first asked for; nil where it is not installed.
+  nonisolated(unsafe) static let functions = csn_openblas_load()
+}
 
 extension Float: FloatingElement {
   static func gemm(_ call: GEMMCall<Float>) {
-    _ = singleThreadedBLAS
+    guard let blas = OpenBLAS.functions else { return call.computePlainly() }
     if call.m == 1, !call.transposeA {
       // A row times a matrix: xGEMV does without packing.
       let (rows, columns) = call.transposeB ? (call.n, call.k) : (call.k, call.n)
-      cblas_sgemv(
+      blas.pointee.sgemv(
         CblasRowMajor, call.transposeB ? CblasNoTrans : CblasTrans, Int32(rows), Int32(columns), call.alpha,
         call.b,
         Int32(call.ldb), call.a, 1, call.beta, call.c, 1)
       return
     }
-    cblas_sgemm(
+    blas.pointee.sgemm(
       CblasRowMajor, call.transposeA ? CblasTrans : CblasNoTrans, call.transposeB ? CblasTrans : CblasNoTrans,
       Int32(call.m), Int32(call.n), Int32(call.k), call.alpha, call.a, Int32(call.lda), call.b,
       Int32(call.ldb),
@@ -47,12 +50,29 @@ extension Float: FloatingElement {
 
 extension Double: FloatingElement {
   static func gemm(_ call: GEMMCall<Double>) {
-    _ = singleThreadedBLAS
-    cblas_dgemm(
+    guard let blas = OpenBLAS.functions else { return call.computePlainly() }
+    blas.pointee.dgemm(
       CblasRowMajor, call.transposeA ? CblasTrans : CblasNoTrans, call.transposeB ? CblasTrans : CblasNoTrans,
       Int32(call.m), Int32(call.n), Int32(call.k), call.alpha, call.a, Int32(call.lda), call.b,
       Int32(call.ldb),
       call.beta, call.c, Int32(call.ldc))
+  }
+}
+
+extension GEMMCall where Element: FloatingElement {
+  /// The product without BLAS: slower, for a machine that has none.
+  func computePlainly() {
+    let (stepM, stepK) = transposeA ? (1, lda) : (lda, 1)
+    let (stepB, stepN) = transposeB ? (1, ldb) : (ldb, 1)
+    for row in 0..<m {
+      let target = c + row * ldc
+      // As in BLAS, what C holds means nothing where beta is zero: it may be no number.
+      for column in 0..<n { target[column] = beta == 0 ? 0 : beta * target[column] }
+      for index in 0..<k {
+        let factor = alpha * a[row * stepM + index * stepK]
+        for column in 0..<n { target[column] += factor * b[index * stepB + column * stepN] }
+      }
+    }
   }
 }
 
@@ -81,6 +101,9 @@ struct BlockedProduct<Element: FloatingElement>: Sendable {
     // At least half a million multiply-adds a block, so that handing it out costs nothing beside it.
     blockN = max(128, (1 << 19) / max(1, blockM * k) / 16 * 16)
   }
+
+  /// Loads the library now, while the plan is made, so that no run waits for it.
+  func prepare() { _ = OpenBLAS.functions }
 
   var blocks: Int { ceilDivide(m, blockM) * ceilDivide(n, blockN) }
 

@@ -115,6 +115,7 @@ struct MatMulKernel: FloatingKernel {
       let packed = PackedProduct(m: batches.m, n: batches.n, k: batches.k, isTransposed: false)
       if try packed.emit(&builder) { return }
     }
+    product.prepare()
     builder.emit { memory in
       let x = memory.pointer(a.slot, as: Element.self)
       let w = memory.pointer(b.slot, as: Element.self)
@@ -196,6 +197,7 @@ private struct GemmKernel: FloatingKernel {
       if try packed.emit(&builder, bias: gemm.c == nil ? nil : 2) { return }
     }
     let rows = gemm.c.map { BroadcastRows($0.shape, to: gemm.y.shape) }
+    product.prepare()
     builder.emit { memory in
       let y = memory.pointer(gemm.y.slot, as: Element.self)
       if let c = gemm.c, let rows {

@@ -19,14 +19,15 @@ struct NodeFolding {
   }
 
   private func isFoldable(_ node: Node, in graph: Graph, _ constants: [Value.ID: Tensor]) -> Bool {
-    guard let op = registry[node.op], op.isDeterministic,
-      node.attributes.values.allSatisfy(\.subgraphs.isEmpty)
-    else { return false }
+    // Most nodes have an input that is no constant: that is asked first.
     var source = 0
-    for id in node.inputs.compactMap(\.self) {
+    for case let id? in node.inputs {
       guard let tensor = constants[id] else { return false }
       source += tensor.type.byteCount ?? 0
     }
+    guard let op = registry[node.op], op.isDeterministic,
+      node.attributes.values.allSatisfy(\.subgraphs.isEmpty)
+    else { return false }
     if !limitsUnplannable, case .evaluate = op.implementation { return true }
     var result = 0
     for id in node.outputs.compactMap(\.self) {

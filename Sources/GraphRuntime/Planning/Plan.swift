@@ -65,7 +65,12 @@ public struct StepDescription: Sendable {
   public let node: String
   public let op: OperatorName
   /// The types of inputs and outputs: `float[1, 64, 56, 56] x float[64, 64, 1, 1] -> float[1, 64, 56, 56]`.
-  public let signature: String
+  public var signature: String {
+    inputs.map(\.description).joined(separator: " x ") + " -> "
+      + outputs.map(\.description).joined(separator: ", ")
+  }
+  let inputs: [ValueType]
+  let outputs: [ValueType]
   /// The algorithm, where the kernel chose among several.
   public let choice: String?
   /// Multiply-adds that the operator's definition asks for; nil where it does not count them.

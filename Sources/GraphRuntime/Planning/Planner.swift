@@ -18,9 +18,11 @@ struct Planner {
   func plan(_ graph: Graph, inputTypes: [Value.ID: TensorType], outputs: [Value.ID]) throws -> Plan {
     let specialization = try Specialization(
       graph, inputTypes: inputTypes, outputs: outputs, registry: registry)
+    let hasFixedInputs = graph.inputs.allSatisfy { graph[$0].type?.tensor?.concreteShape != nil }
     var graph = specialization.graph
     var dynamic = specialization.dynamicNodes
-    if dynamic.isEmpty { try batchTwins(&graph) }
+    // Where the inputs' shapes were declared, the optimiser knew all that is known now.
+    if dynamic.isEmpty, !hasFixedInputs { try batchTwins(&graph) }
     // Each round leaves more nodes to the interpreter, until the kernels of all others can be prepared.
     while true {
       let segment = dynamic.isEmpty ? nil : PlannedSegment(graph, dynamic: dynamic)
@@ -190,7 +192,8 @@ private struct Assembly {
       descriptions.append(
         StepDescription(
           node: "(output \(graph[id].name))", op: OperatorName("Copy", domain: OperatorName.internalDomain),
-          signature: graph[id].type?.description ?? "", choice: nil, multiplyAdds: nil,
+          inputs: graph[id].type.map { [$0] } ?? [], outputs: graph[id].type.map { [$0] } ?? [],
+          choice: nil, multiplyAdds: nil,
           byteCount: 2 * byteCount))
     }
   }
@@ -229,7 +232,8 @@ private struct Assembly {
       table[entry.slot] = .arena(offset: offset)
     }
     let frozen = FrozenPlan(
-      steps: steps, slots: table, lastReads: reads.sorted { $0.step < $1.step },
+      steps: steps, slots: table,
+      lastReads: reads.sorted { ($0.step, $0.bytes.start) < ($1.step, $1.bytes.start) },
       arenaBytes: placed.arenaBytes, inputTypes: graph.inputs.map { graph[$0].type?.tensor },
       outputTypes: outputTypes, pool: pool)
     return Plan(graph: interface, memory: report, steps: descriptions, body: .frozen(frozen))
@@ -263,9 +267,7 @@ extension StepDescription {
     let made = outputs.compactMap(\.self)
     self.init(
       node: node.label, op: node.op,
-      signature: present.map(\.type.description).joined(separator: " x ") + " -> "
-        + made.map(\.type.description).joined(separator: ", "),
-      choice: choice,
+      inputs: present.map { .tensor($0.type) }, outputs: made.map { .tensor($0.type) }, choice: choice,
       multiplyAdds: MultiplyAdds.count(
         node, inputs: inputs.map { $0?.shape }, outputs: outputs.map { $0?.shape }),
       byteCount: (present + made).reduce(0) { $0 + ($1.type.byteCount ?? 0) })
@@ -274,7 +276,7 @@ extension StepDescription {
   /// The description of a node's further steps.
   fileprivate var continued: StepDescription {
     StepDescription(
-      node: node, op: op, signature: signature, choice: choice, multiplyAdds: nil, byteCount: 0,
+      node: node, op: op, inputs: inputs, outputs: outputs, choice: choice, multiplyAdds: nil, byteCount: 0,
       isContinued: true)
   }
 }

@@ -21,8 +21,9 @@ struct Specialization {
       let known = try self.graph.inferTypes(
         registry: registry, overriding: inputTypes, trustingDeclarations: false)
       adopt(known.constants)
-    } while try fold() && hasUnknownShapes
-    prune()
+      guard try fold() else { break }
+      prune()
+    } while hasUnknownShapes
     for node in self.graph.nodes where !isPlannable(node) { dynamicNodes.insert(node.id) }
   }
 

@@ -2,13 +2,13 @@ import Glibc
 
 /// A file in the making, which takes its name only when it is whole.
 ///
-/// The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed. Until then, and for
-/// good where the writing fails, what stood under the name stands as it was. Pipes and devices, which
-/// can't be replaced, are written to directly.
+/// The bytes go to a temporary file in the same folder, which is renamed when it is complete and, where asked for, on the
+/// disk. Until then, and for good where the writing fails, what stood under the name stands as it was. Pipes and devices,
+/// which can't be replaced, are written to directly.
 public struct AtomicFile: ~Copyable {
   public let path: String
   /// The open file, for C libraries that write to a descriptor themselves.
-  public let descriptor: Int32
+  public private(set) var descriptor: Int32
   /// Where the bytes go until the file takes its name; nil for a pipe or a device.
   private var temporaryPath: String?
   /// The file that is replaced: `path` with its symbolic links followed.
@@ -22,8 +22,17 @@ public struct AtomicFile: ~Copyable {
   ) throws {
     var file = try open(path, followsLinks: followsLinks)
     try body(file)
-    try file.flush()
-    try file.takeName()
+    try file.finish(.onDisk)
+    try file.takeName(.onDisk)
+  }
+
+  /// What a file has outlived when it takes its name.
+  public enum Durability: Sendable {
+    /// The process: whatever ends it, the file is whole. The system writes it to the disk when it likes, so that where the
+    /// power fails within seconds, the newest file may be lost.
+    case complete
+    /// The machine too: file and name are on the disk.
+    case onDisk
   }
 
   /// One of several files that are written together.
@@ -38,16 +47,15 @@ public struct AtomicFile: ~Copyable {
     }
   }
 
-  /// Writes several files: the first takes its name only when all are whole and on the disk, so that where one fails,
-  /// none is replaced.
+  /// Writes several files: the first takes its name only when all are whole, so that where one fails, none is replaced.
   /// - Throws: `FileError`, and whatever a part's body throws.
-  public static func write(_ parts: [Part]) throws {
+  public static func write(_ parts: [Part], durability: Durability = .onDisk) throws {
     guard let part = parts.first else { return }
     var file = try open(part.path, followsLinks: true)
     try part.body(file)
-    try file.flush()
-    try write(Array(parts.dropFirst()))
-    try file.takeName()
+    try file.finish(durability)
+    try write(Array(parts.dropFirst()), durability: durability)
+    try file.takeName(durability)
   }
 
   private init(path: String, target: String, descriptor: Int32, temporaryPath: String?) {
@@ -98,18 +106,23 @@ public struct AtomicFile: ~Copyable {
   /// Appends `bytes`.
   public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
-  /// Brings the file's bytes to the disk.
-  private func flush() throws {
-    guard temporaryPath == nil || fsync(descriptor) == 0 else {
+  /// Closes the file; it is complete then, and on the disk where that is asked for.
+  private mutating func finish(_ durability: Durability) throws {
+    guard temporaryPath == nil || durability == .complete || fsync(descriptor) == 0 else {
       throw FileError(path, errno: errno, doing: "write")
     }
+    // Systems that write behind (NFS) tell here what went wrong; the descriptor is gone either way.
+    let outcome = Glibc.close(descriptor)
+    descriptor = -1
+    guard outcome == 0 || errno == EINTR else { throw FileError(path, errno: errno, doing: "write") }
   }
 
   /// Gives the file its name.
-  private mutating func takeName() throws {
+  private mutating func takeName(_ durability: Durability) throws {
     guard let temporaryPath else { return }
     guard rename(temporaryPath, target) == 0 else { throw FileError(path, errno: errno, doing: "write") }
     self.temporaryPath = nil
+    guard durability == .onDisk else { return }
     // The name is safe only once the folder is on the disk too; a system that can't do it has the file all the same.
     let folder = Glibc.open(target.parentFolder, O_RDONLY | O_CLOEXEC)
     if folder >= 0 {

@@ -52,6 +52,13 @@ extension ByteRegion {
     madvise(start, Int(end - first), MADV_DONTNEED)
   }
 
+  /// The stretch from here to the end of `next`, where that follows in the same mapped file, at most `gap` bytes behind.
+  public func joined(with next: ByteRegion, across gap: Int) -> ByteRegion? {
+    let distance = next.start - (start + count)
+    guard owner is MappedFile, owner === next.owner, (0...gap).contains(distance) else { return nil }
+    return ByteRegion(start: start, count: count + distance + next.count, owner: owner)
+  }
+
   private static func readToEnd(_ file: OpenFile) throws -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
