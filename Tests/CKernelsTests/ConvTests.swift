@@ -388,7 +388,8 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     // Rows that don't follow each other; pixels left out; both, with an odd number left.
     ConvCase(images: 2, inChannels: 64, outChannels: 64, size: (5, 33), residual: true, halo: true),
     ConvCase(inChannels: 32, outChannels: 192, stride: (2, 2), size: (28, 14)),
-    ConvCase(images: 3, inChannels: 64, outChannels: 64, stride: (3, 2), size: (13, 18), residual: true, halo: true),
+    ConvCase(
+      images: 3, inChannels: 64, outChannels: 64, stride: (3, 2), size: (13, 18), residual: true, halo: true),
     // Several passes over the input channels, chunks of pixels, and chunks of panels.
     ConvCase(inChannels: 544, outChannels: 704, size: (14, 14), residual: true, bounds: (0, .infinity)),
     ConvCase(inChannels: 1056, outChannels: 64, size: (19, 17)),

@@ -103,6 +103,16 @@ import Testing
     #expect(error(reading: whole + [0])?.message.contains("corrupt") == true)
   }
 
+  @Test func olderVersionsAreRead() throws {
+    var older = try bytes(of: sample())
+    older[8] = 1
+    let header = 0..<GraphFileHeader.byteCount(sections: 2), checksum = 24..<32
+    older.replaceSubrange(checksum, with: [UInt8](repeating: 0, count: checksum.count))
+    let right = older[header].withUnsafeBytes(Checksum.of)
+    older.replaceSubrange(checksum, with: withUnsafeBytes(of: right.littleEndian) { Array($0) })
+    #expect(try GraphFile.read(ByteRegion(older)).nodes.count == sample().nodes.count)
+  }
+
   @Test func everyDamagedByteOfHeaderAndDescriptionIsFound() throws {
     let whole = try bytes(of: sample())
     let header = try whole.withUnsafeBytes { try GraphFileHeader(reading: $0) }

@@ -29,6 +29,7 @@ struct GraphFileHeader {
 
   var sections: [Section]
   var fileByteCount: Int
+  var version = Self.version
 
   /// Bytes before the first section.
   static func byteCount(sections: Int) -> Int { byteCount + sections * entryByteCount }
@@ -51,7 +52,7 @@ extension GraphFileHeader {
 
   private func encoded(checksum: UInt64) -> [UInt8] {
     var bytes = Self.magic
-    bytes.append(fixed: Self.version)
+    bytes.append(fixed: version)
     bytes.append(fixed: UInt32(sections.count))
     bytes.append(fixed: UInt64(fileByteCount))
     bytes.append(fixed: checksum)
@@ -95,7 +96,7 @@ extension GraphFileHeader {
     guard (1...Self.version).contains(version) else {
       throw GraphError(
         .invalidFile,
-        "the .graph file is of version \(version), but this program reads version \(Self.version); convert the model again"
+        "the .graph file is of version \(version), but this program reads versions up to \(Self.version); convert the model again"
       )
     }
     let count: UInt32 = number(12)
@@ -118,7 +119,7 @@ extension GraphFileHeader {
           kind: number(start), flags: number(start + 4), offset: Int(offset), byteCount: Int(length),
           checksum: number(start + 24)))
     }
-    self.init(sections: sections, fileByteCount: Int(size))
+    self.init(sections: sections, fileByteCount: Int(size), version: version)
     guard bytes.elementsEqual(file.prefix(Self.byteCount(sections: sections.count))) else {
       throw Self.corrupt("its header")
     }
