@@ -157,20 +157,21 @@ class Report:
 
     def shapes(self):
         self.add("## Kernels",
-                 "Each convolution by itself, hot, in the algorithm that is picked for it. The share is of the fp32 peak that a loop of",
-                 "fused multiply-adds reaches in the same run, by the direct algorithm's multiply-adds: Winograd's is above what is done.")
+                 "Each convolution by itself, hot, in the algorithm that is picked for it. Rounds take turns with a loop of bare fused",
+                 "multiply-adds, as many as the direct algorithm's: the share of the fp32 peak is the loop's time over the convolution's, the",
+                 "best of either, and in the median of the rounds. Winograd's and Strassen's algorithms do fewer.")
         for threads in sorted({1, THREADS}):
             lines = [json.loads(line) for line in subprocess.run(
                 [self.kernels, str(threads), "all", "json"], check=True, capture_output=True, text=True).stdout.splitlines()]
             self.add(f"### {threads} thread{'s' if threads > 1 else ''}")
             self.table(
-                ["network", "convolution", "side", "algorithm", "ms", "GFLOP/s", "share of peak"],
+                ["network", "convolution", "side", "algorithm", "ms", "GFLOP/s", "share of peak", "median"],
                 [[k["network"], f"{k['in']} to {k['out']}, {k['kernel']}x{k['kernel']} /{k['stride']}", k["size"], k["algorithm"],
-                  f"{k['ms']:.3f}", f"{k['gflops']:.0f}", f"{100 * k['share']:.0f} %"] for k in lines])
+                  f"{k['ms']:.3f}", f"{k['gflops']:.0f}", f"{100 * k['share']:.0f} %", f"{100 * k['median_share']:.0f} %"] for k in lines])
             if threads == 1:
                 direct = [(f"{k['in']} to {k['out']} {k['kernel']}x{k['kernel']}/{k['stride']} @{k['size']}", 100 * k["share"])
-                          for k in lines if k["network"] == "resnet50" and not k["algorithm"].startswith("winograd")]
-                self.plot("ResNet50's direct convolutions, 1 thread", direct, "% of fp32 peak")
+                          for k in lines if k["network"] == "resnet50" and "winograd" not in k["algorithm"]]
+                self.plot("ResNet50's direct and Strassen convolutions, 1 thread", direct, "% of fp32 peak")
 
     def write(self):
         name, has_bfloat16 = processor()

@@ -402,6 +402,61 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   // Sums of two inputs and of two weights are larger than either, and so are their rounding errors.
   @Test(arguments: strassenCases) func strassen(_ test: ConvCase) { check(test, tolerance: 1e-6) }
 
+  /// Large values far away leave small ones as exact as direct sums: only a pixel's neighbour shares its rounding errors.
+  @Test func strassenMixesNeighboursAlone() {
+    let test = ConvCase(
+      inChannels: 64, outChannels: 64, size: (8, 8), bias: false, algorithm: CSN_CONV_STRASSEN)
+    var numbers = Numbers(seed: 3)
+    let pixels = 64
+    // The last 32 pixels are 10,000 times as large.
+    let x = numbers.array(64 * pixels).enumerated().map {
+      $0.offset % pixels < 32 ? $0.element : 1e4 * $0.element
+    }
+    let w = numbers.array(test.weightCount)
+    let expected = test.reference(x, w, [], [])
+    for level in availableLevels {
+      let result = run(test, level: level, threads: 1, x: x, w: w, b: [], r: [])
+      let worst =
+        zip(result.values, expected).map { abs(Double($0) - $1.0) / max($1.1, 1) }.max() ?? .infinity
+      #expect(worst <= 1e-6, "level \(level.rawValue)")
+    }
+  }
+
+  /// What no piece of 3x3 can serve, and staging that counts can't hold.
+  @Test func winogradIsRefusedForOtherShapes() {
+    func weights(
+      _ algorithm: csn_conv_algorithm, channels: Int32, kernel: (Int32, Int32),
+      _ change: (inout csn_conv) -> Void = { _ in }
+    )
+      -> Int
+    {
+      var conv = csn_conv_make(channels, 32, kernel.0, kernel.1)
+      change(&conv)
+      return csn_conv_weight_count(algorithm, &conv)
+    }
+    #expect(weights(CSN_CONV_WINOGRAD4, channels: 16, kernel: (9, 9)) == 36 * 9 * 16 * 32)
+    #expect(weights(CSN_CONV_WINOGRAD4, channels: 16, kernel: (10, 3)) == 0)
+    #expect(weights(CSN_CONV_WINOGRAD4, channels: 16, kernel: (2, 3)) == 0)
+    #expect(weights(CSN_CONV_WINOGRAD4, channels: 16, kernel: (3, 3)) { $0.stride_w = 2 } == 0)
+    #expect(weights(CSN_CONV_WINOGRAD4, channels: 16, kernel: (3, 3)) { $0.dilation_h = 2 } == 0)
+    let planar = CSN_CONV_PLANAR_WINOGRAD4
+    #expect(
+      weights(planar, channels: 3, kernel: (7, 7)) { ($0.stride_h, $0.stride_w) = (2, 2) } == 36 * 32 * 32)
+    #expect(weights(planar, channels: 5, kernel: (3, 3)) == 0)
+    #expect(weights(planar, channels: 3, kernel: (3, 13)) == 0)
+    #expect(weights(planar, channels: 3, kernel: (5, 5)) { $0.stride_h = 5 } == 0)
+    #expect(weights(planar, channels: 4, kernel: (3, 3)) { $0.groups = 2 } == 0)
+    #expect(weights(planar, channels: 3, kernel: (3, 3)) { $0.dilation_w = 2 } == 0)
+    var plan = csn_conv_plan()
+    var conv = csn_conv_make(4, 32, 4, 4)
+    (conv.stride_h, conv.stride_w) = (4, 4)
+    var x = tensor(1 << 26, 4, (4, 4), CSN_PLANAR)
+    var y = tensor(1 << 26, 32, (1, 1))
+    var options = csn_conv_default_options()
+    options.algorithm = planar
+    #expect(csn_conv_plan_make(&plan, &conv, &x, &y, nil, &options) == CSN_INVALID)
+  }
+
   @Test func strassenIsRefusedForOtherShapes() {
     var conv = csn_conv_make(64, 64, 1, 1)
     #expect(csn_conv_weight_count(CSN_CONV_STRASSEN, &conv) == 7 * 32 * 32)
@@ -506,6 +561,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
         #expect(choice(1024, 256, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_STRASSEN)
+        #expect(choice(1024, 256, 14, kernel: 1, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(256, 1024, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(2048, 512, 7, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(32, 96, 28, kernel: 5, level: level, threads: threads) == CSN_CONV_WINOGRAD4)

@@ -23,6 +23,22 @@ static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
 /// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
 bool csn_conv_has_edges(const csn_conv *conv);
 
+/// The beginning of part `part` of `parts` even shares of `count`.
+static inline int csn_share(int count, int part, int parts) { return (int)((int64_t)count * part / parts); }
+
+/// Whether every plane of the tensor is one long row in memory; and makes it one.
+static inline bool csn_tensor_is_dense(const csn_tensor *tensor) {
+  return tensor->height == 1 || tensor->row_stride == (ptrdiff_t)tensor->width * csn_block;
+}
+
+static inline void csn_tensor_flatten(csn_tensor *tensor) {
+  tensor->width *= tensor->height;
+  tensor->height = 1;
+  tensor->row_stride = (ptrdiff_t)tensor->width * csn_block;
+}
+
+static inline bool csn_conv_is_unit_stride(const csn_conv *conv) { return conv->stride_h == 1 && conv->stride_w == 1; }
+
 /// Whether the kernel is one pixel and there is no padding.
 static inline bool csn_conv_is_pointwise(const csn_conv *conv) {
   return conv->kernel_h == 1 && conv->kernel_w == 1 &&

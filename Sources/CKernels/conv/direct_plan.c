@@ -1,4 +1,5 @@
-// How a direct convolution is cut: the input staged where it must be, output pixels in tiles, tiles and panels in chunks.
+// How a direct convolution is cut: the input staged where it must be, output pixels in tiles, tiles and panels in
+// chunks.
 #include "conv/conv.h"
 
 enum {
@@ -14,17 +15,6 @@ enum {
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
 };
-
-/// Whether a 1x1 convolution sees every plane of the tensor as one long row.
-static bool is_dense(const csn_tensor *tensor) {
-  return tensor->height == 1 || tensor->row_stride == (ptrdiff_t)tensor->width * csn_block;
-}
-
-static void flatten(csn_tensor *tensor) {
-  tensor->width *= tensor->height;
-  tensor->height = 1;
-  tensor->row_stride = (ptrdiff_t)tensor->width * csn_block;
-}
 
 /// What the input lacks on its bottom or right: places that the last output reads beyond the end.
 static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad) {
@@ -50,7 +40,7 @@ static void stage_input(csn_conv_plan *plan) {
                                    conv->pad_top, conv->pad_left, (int32_t)bottom, (int32_t)right);
     return;
   }
-  if (plan->algorithm == CSN_CONV_DIRECT && csn_conv_is_pointwise(conv) && conv->stride_h * conv->stride_w > 1) {
+  if (plan->algorithm == CSN_CONV_DIRECT && csn_conv_is_pointwise(conv) && !csn_conv_is_unit_stride(conv)) {
     plan->staged = plan->thinned = true;
     plan->step_h = plan->step_w = 1;
     plan->source =
@@ -97,12 +87,13 @@ static void cut_chunks(csn_conv_plan *plan) {
 
 /// A pointwise bf16 convolution whose chunks each take all panels: every chunk rounds just the pixels that it uses.
 static void plan_gathering(csn_conv_plan *plan) {
-  if (plan->algorithm != CSN_CONV_BF16 || !csn_conv_is_pointwise(&plan->conv) || plan->scattered || plan->panel_chunks != 1)
+  if (plan->algorithm != CSN_CONV_BF16 || !csn_conv_is_pointwise(&plan->conv) || plan->scattered ||
+      plan->panel_chunks != 1)
     return;
   plan->gathered = true;
   plan->staged = false;
   plan->source = plan->in;
-  if (plan->target.height != plan->out.height) flatten(&plan->source);
+  if (plan->target.height != plan->out.height) csn_tensor_flatten(&plan->source);
   const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
   plan->worker_scratch =
       (size_t)(chunk_tiles * csn_tile_max_pixels * csn_block * plan->panel_blocks) * sizeof(float);
@@ -129,12 +120,12 @@ void csn_direct_plan(csn_conv_plan *plan) {
   plan->target = plan->out;
   plan->addend = plan->residual;
   if (csn_conv_is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
-      is_dense(&plan->source) && is_dense(&plan->target) &&
-      (!plan->has_residual || is_dense(&plan->addend)) &&
+      csn_tensor_is_dense(&plan->source) && csn_tensor_is_dense(&plan->target) &&
+      (!plan->has_residual || csn_tensor_is_dense(&plan->addend)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
-    flatten(&plan->source);
-    flatten(&plan->target);
-    if (plan->has_residual) flatten(&plan->addend);
+    csn_tensor_flatten(&plan->source);
+    csn_tensor_flatten(&plan->target);
+    if (plan->has_residual) csn_tensor_flatten(&plan->addend);
   }
   cut_tiles(plan);
   cut_chunks(plan);

@@ -1,6 +1,7 @@
 #include "conv/conv.h"
 
-// Which algorithm serves which shape: the one of the least cost, from measurements on one core of a Zen 4 (AVX-512; see
+// Which algorithm serves which shape: Strassen's where a shape is large enough for it, else the one of the least cost,
+// from measurements on one core of a Zen 4 (AVX-512; see
 // Benchmarks/kernels). The choice is the same on every CPU, so that weights packed on one fit all; nor does it depend
 // on the number of threads, so that results don't.
 
@@ -65,7 +66,8 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
                     csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;
   csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
-  if (best == CSN_CONV_DIRECT && pays_for_strassen(conv, out)) return CSN_CONV_STRASSEN;
+  if (best == CSN_CONV_DIRECT && options->winograd_limit > 0 && pays_for_strassen(conv, out))
+    return CSN_CONV_STRASSEN;
   if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv) || conv->in_channels < winograd_channels ||
       conv->out_channels < winograd_channels)
     return best;

@@ -16,16 +16,15 @@
 // - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own
 //   scratch.
 // - The input is blocked, or planar for CSN_CONV_PLANAR and CSN_CONV_PLANAR_WINOGRAD4 (few input channels: a
-//   network's first layer). The output and
-//   the residual are blocked.
+//   network's first layer). The output and the residual are blocked.
 // - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to
-//   scratch first. Winograd and depthwise convolution need no halo.
-// - Padding by the nearest pixels costs Winograd nothing but at the border; the others copy the input to scratch, framed
-//   by them. bf16 does not serve it.
+//   scratch first. Winograd and depthwise convolution need no halo; planar Winograd always copies.
+// - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
+//   scratch, framed by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual. It may not overlap the input.
-// - NaN and infinity pass through sums as in IEEE arithmetic, but Winograd's and Strassen's differences turn infinities
-//   into NaN, also in outputs beside those that they belong to, and so do the zeros between groups that lie in one panel.
+// - NaN and infinity pass through sums as in IEEE arithmetic, but differences turn infinities into NaN: Winograd's
+//   in a whole tile, Strassen's in a pixel and its neighbour, and so do the zeros between groups that lie in one panel.
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"
@@ -64,11 +63,11 @@ typedef enum {
   /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay
   /// fp32.
   CSN_CONV_BF16 = 7,
-  /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces of
-  /// 3x3 by the stride's phases; one group, dilation 1.
+  /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces
+  /// of 3x3 by the stride's phases; one group, dilation 1.
   CSN_CONV_PLANAR_WINOGRAD4 = 8,
-  /// Strassen's seven products of half the channels in place of eight: 1x1 kernels without padding, one group, multiples
-  /// of 32 input and 64 output channels.
+  /// Blocked input, Strassen's seven products of half the size in place of eight: 1x1 kernels without padding, one
+  /// group, multiples of 32 input and 64 output channels. Rounding errors are those of a pixel and its neighbour.
   CSN_CONV_STRASSEN = 9,
 } csn_conv_algorithm;
 
@@ -78,7 +77,7 @@ typedef struct {
   csn_conv_algorithm algorithm;
   /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 4 (default), 2, 0 for none; or 6, which gains a few
   /// percent on large images at three to four times the rounding error of 4 (itself about ten times that of the
-  /// direct algorithm).
+  /// direct algorithm). 0 rules out Strassen's algorithm too.
   int32_t winograd_limit;
   /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false.
   bool allow_bf16;
@@ -107,6 +106,7 @@ typedef struct {
   bool staged, thinned, scattered, gathered;
   // The stride at which tiles read the source.
   int32_t step_h, step_w;
+  // Panels of output channels, and input blocks that each reads; Strassen's are of 64, and of half of the blocks.
   int32_t tiles, tiles_per_row, panels, panel_blocks;
   int32_t tile_chunks, panel_chunks;
   // Input blocks that one pass over a chunk's tiles takes.
@@ -140,7 +140,8 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
 size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
-/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32]; bf16:
+/// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32],
+/// of planar input [frequency][out/32][(piece, in)/16][16][32]; bf16:
 /// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32; Strassen:
 /// [product][out/64][in/32][16][32].
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);

@@ -15,7 +15,7 @@ enum {
   least_panels = 4,
 };
 
-/// A quarter of the input: half of the pixels, half of the channels.
+/// A quarter of the input: the even or the odd pixels, the lower or the upper half of the channels.
 typedef struct {
   int pixels, channels;
 } quarter;
@@ -51,11 +51,12 @@ static const csn_strassen_kernels *kernels_for(csn_cpu_level level) {
 /// Blocks of one half of the input channels.
 static int half_blocks(const csn_conv *conv) { return conv->in_channels / (2 * csn_block); }
 
-/// Pixels of the first half of an image's.
+/// Even pixels of an image, counted on over its rows.
 static int64_t half_pixels(const csn_tensor *out) { return ((int64_t)out->height * out->width + 1) / 2; }
 
 void csn_strassen_pack(const csn_conv *conv, const float *weights, float *packed) {
-  const ptrdiff_t blocks = half_blocks(conv), in = conv->in_channels, half_in = in / 2, half_out = conv->out_channels / 2;
+  const ptrdiff_t blocks = half_blocks(conv), in = conv->in_channels;
+  const ptrdiff_t half_in = in / 2, half_out = conv->out_channels / 2;
   for (ptrdiff_t out = 0; out < half_out; out++)
     for (ptrdiff_t channel = 0; channel < half_in; channel++) {
       const double a11 = weights[out * in + channel], a12 = weights[out * in + half_in + channel];
@@ -68,9 +69,6 @@ void csn_strassen_pack(const csn_conv *conv, const float *weights, float *packed
     }
 }
 
-/// Whether every plane lies in memory as one row.
-static bool is_dense(const csn_tensor *tensor) { return tensor->row_stride == (ptrdiff_t)tensor->width * csn_block; }
-
 void csn_strassen_plan(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
@@ -79,12 +77,10 @@ void csn_strassen_plan(csn_conv_plan *plan) {
   plan->addend = plan->residual;
   plan->panels = conv->out_channels / csn_strassen_panel;
   plan->panel_blocks = half_blocks(conv);
-  if (conv->stride_h * conv->stride_w == 1 && is_dense(&plan->in) && is_dense(&plan->out) &&
-      (!plan->has_residual || is_dense(&plan->residual)) &&
+  if (csn_conv_is_unit_stride(conv) && csn_tensor_is_dense(&plan->in) && csn_tensor_is_dense(&plan->out) &&
+      (!plan->has_residual || csn_tensor_is_dense(&plan->residual)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
-    // Rows that follow each other are one.
-    plan->target.width *= plan->target.height;
-    plan->target.height = 1;
+    csn_tensor_flatten(&plan->target);
   }
   const int64_t half = half_pixels(&plan->out), tiles = csn_ceil_div(half, kernels->pixels);
   if (half > INT32_MAX / 2) return;
@@ -118,7 +114,7 @@ typedef struct {
   char *scratch;
 } strassen_job;
 
-/// Some tiles of the first half of one image's pixels, and with them the second's.
+/// Some tiles of one image's even pixels, and with them the odd ones.
 typedef struct {
   const strassen_job *job;
   int image, first_tile, end_tile, first, count;
@@ -129,7 +125,7 @@ typedef struct {
   float *products;
 } strassen_chunk;
 
-/// Pixels that lie in one row in either half.
+/// Pixels of which the even ones lie in one row, and so do the odd ones.
 typedef struct {
   int first, count;
   int x[2], y[2];
@@ -139,24 +135,23 @@ typedef struct {
 /// The run that begins `done` pixels after the chunk's first.
 static strassen_run run_at(const strassen_chunk *chunk, int done) {
   const csn_tensor *out = &chunk->job->plan->target;
-  const int pixels = out->height * out->width, half = (pixels + 1) / 2;
+  const int pixels = out->height * out->width;
   strassen_run run = {.first = done, .count = chunk->count - done};
   for (int i = 0; i < 2; i++) {
-    const int pixel = chunk->first + done + i * half;
+    const int pixel = 2 * (chunk->first + done) + i;
     if (i == 1 && pixel >= pixels) break;
     run.has_second = i == 1;
     run.y[i] = pixel / out->width;
     run.x[i] = pixel % out->width;
-    if (run.count > out->width - run.x[i]) run.count = out->width - run.x[i];
+    const int left = (out->width - run.x[i] + 1) / 2;
+    if (run.count > left) run.count = left;
   }
   return run;
 }
 
-static int share(int count, int part, int parts) { return (int)((int64_t)count * part / parts); }
-
 /// The first pixel of a tile: tiles share the half evenly.
 static int tile_start(const csn_conv_plan *plan, int index) {
-  return share((int)half_pixels(&plan->target), index, plan->tiles);
+  return csn_share((int)half_pixels(&plan->target), index, plan->tiles);
 }
 
 /// Writes the input of a product.
@@ -179,7 +174,7 @@ static void combine_input(const strassen_chunk *chunk, const product_row *produc
         terms[i] = job->in + chunk->image * in->image_stride +
                    (quarters[i].channels * plan->panel_blocks + block) * in->block_stride +
                    (ptrdiff_t)run.y[half] * plan->conv.stride_h * in->row_stride + run.x[half] * step;
-        steps[i] = step;
+        steps[i] = 2 * step;
       }
       job->kernels->combine(terms[0], steps[0], terms[1], steps[1], (float)product->sign,
                             chunk->input + ((ptrdiff_t)block * chunk->count + run.first) * csn_block, run.count);
@@ -291,10 +286,10 @@ static void run_chunk(void *context, int index, int worker) {
   const int panel_chunk = rest % plan->panel_chunks;
   strassen_chunk chunk = {
       .job = job, .image = rest / plan->panel_chunks,
-      .first_tile = share(plan->tiles, part, plan->tile_chunks),
-      .end_tile = share(plan->tiles, part + 1, plan->tile_chunks),
-      .first_panel = share(plan->panels, panel_chunk, plan->panel_chunks),
-      .end_panel = share(plan->panels, panel_chunk + 1, plan->panel_chunks),
+      .first_tile = csn_share(plan->tiles, part, plan->tile_chunks),
+      .end_tile = csn_share(plan->tiles, part + 1, plan->tile_chunks),
+      .first_panel = csn_share(plan->panels, panel_chunk, plan->panel_chunks),
+      .end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks),
       .input = (float *)(job->scratch + (size_t)worker * plan->worker_scratch),
   };
   chunk.first = tile_start(plan, chunk.first_tile);

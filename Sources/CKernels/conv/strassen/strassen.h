@@ -1,8 +1,9 @@
-// Pointwise convolution by one step of Strassen's algorithm: seven products of half the channels where there were eight.
+// Pointwise convolution by one step of Strassen's algorithm: seven products of half the size where there were eight.
 //
-// Weights are the matrix A, halved by output channels (rows) and input channels (columns); the image's pixels the matrix
-// B, halved by input channels (rows) and pixels (columns): pixel p of an image goes with pixel p + half. Products are
-// ordered, and some begun with the sum of an earlier one, so that few sums remain in the end:
+// Weights are the matrix A, halved by output channels (rows) and input channels (columns); an image's pixels are the
+// matrix B, halved by input channels (rows), and into even and odd pixels (columns): neighbours, mostly of one size, so
+// that neither drowns in the other's rounding errors. Products are ordered, and some begun with the sum of an earlier
+// one, so that few sums remain in the end:
 //
 //     0: (A11 + A12) B22              2: (A21 + A22) B11              4: (A11 + A22) (B11 + B22)
 //     1: 0 + A11 (B12 - B22)          3: 2 + A22 (B21 - B11)          5: 4 + (A12 - A22) (B21 + B22)
@@ -21,7 +22,7 @@ enum {
 typedef void (*csn_strassen_combine)(const float *a, ptrdiff_t step_a, const float *b, ptrdiff_t step_b, float sign,
                                      float *out, int pixels);
 
-/// Pixels of one block of output channels in either half of them.
+/// Pixels of one block of output channels in either half of them; every second one, from either half's first on.
 typedef struct {
   /// Products, `stride` floats apart.
   const float *products;

@@ -11,10 +11,10 @@ static void combine(const float *a, ptrdiff_t step_a, const float *b, ptrdiff_t 
 CSN_INLINE void finish(const csn_strassen_output *output, int i, const int half, const int channels, csn_v16 bias,
                        csn_v16 sum) {
   sum += bias;
-  if (output->flags & csn_tile_residual) sum += csn_load(output->residual[half][channels] + i * csn_block);
+  if (output->flags & csn_tile_residual) sum += csn_load(output->residual[half][channels] + 2 * i * csn_block);
   if (output->flags & csn_tile_lower) sum = csn_max(csn_splat(output->lower), sum);
   if (output->flags & csn_tile_upper) sum = csn_min(csn_splat(output->upper), sum);
-  float *out = output->out[half][channels] + i * csn_block;
+  float *out = output->out[half][channels] + 2 * i * csn_block;
   if (output->flags & csn_tile_stream)
     csn_stream(out, sum);
   else

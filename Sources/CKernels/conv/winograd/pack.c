@@ -38,7 +38,8 @@ static void transform_filter(int n, double matrix[8][3], const float *filter, do
 static void cut_piece(const csn_conv *conv, const float *kernel, csn_winograd_piece down, csn_winograd_piece across,
                       float taps[9]) {
   for (int i = 0; i < 9; i++) {
-    const int y = (down.tap + i / 3) * conv->stride_h + down.phase, x = (across.tap + i % 3) * conv->stride_w + across.phase;
+    const int y = (down.tap + i / 3) * conv->stride_h + down.phase;
+    const int x = (across.tap + i % 3) * conv->stride_w + across.phase;
     taps[i] = y < conv->kernel_h && x < conv->kernel_w ? kernel[y * conv->kernel_w + x] : 0;
   }
 }

@@ -14,12 +14,15 @@ enum {
   gathered_floats = 8,
 };
 
+/// Phases of which the kernel has taps.
+static int phases(int kernel, int stride) { return kernel < stride ? kernel : stride; }
+
 /// Taps of a phase.
 static int phase_taps(int kernel, int stride, int phase) { return (kernel - phase + stride - 1) / stride; }
 
 int csn_winograd_pieces(int kernel, int stride) {
   int pieces = 0;
-  for (int phase = 0; phase < stride && phase < kernel; phase++)
+  for (int phase = 0; phase < phases(kernel, stride); phase++)
     pieces += (int)csn_ceil_div(phase_taps(kernel, stride, phase), piece_taps);
   return pieces;
 }
@@ -65,14 +68,11 @@ void csn_winograd_plan_phases(csn_conv_plan *plan) {
   const csn_conv *conv = &plan->conv;
   const int64_t height = phase_extent(plan, plan->tiles_y, conv->kernel_h, conv->stride_h);
   const int64_t width = phase_extent(plan, plan->tiles_x, conv->kernel_w, conv->stride_w) + gathered_floats;
-  if (height > INT32_MAX || width > INT32_MAX) {
-    plan->tiles = 0;
-    return;
-  }
-  plan->source = csn_tensor_make(CSN_PLANAR, plan->in.images, conv->in_channels * conv->stride_h * conv->stride_w,
-                                 (int32_t)height, (int32_t)width, 0, 0, 0, 0);
+  const int channels =
+      conv->in_channels * phases(conv->kernel_h, conv->stride_h) * phases(conv->kernel_w, conv->stride_w);
+  plan->source = csn_tensor_make(CSN_PLANAR, plan->in.images, channels, (int32_t)height, (int32_t)width, 0, 0, 0, 0);
   plan->staged_bytes = (csn_tensor_count(&plan->source) * sizeof(float) + 63) / 64 * 64;
-  if (plan->staged_bytes == 0) plan->tiles = 0;
+  if (plan->staged_bytes == 0 || (int64_t)plan->in.images * channels > INT32_MAX) plan->tiles = 0;
 }
 
 typedef struct {
@@ -89,10 +89,10 @@ static void stage_phase(void *context, int index, int worker) {
   const phase_job *job = context;
   const csn_tensor *in = &job->plan->in, *source = &job->plan->source;
   const csn_conv *conv = &job->plan->conv;
-  const int phases = conv->stride_h * conv->stride_w;
-  const int image = index / source->channels, plane = index % source->channels, phase = plane % phases;
-  const int first_y = phase / conv->stride_w - conv->pad_top, first_x = phase % conv->stride_w - conv->pad_left;
-  const float *from = job->in + image * in->image_stride + plane / phases * in->block_stride;
+  const int down = phases(conv->kernel_h, conv->stride_h), across = phases(conv->kernel_w, conv->stride_w);
+  const int image = index / source->channels, plane = index % source->channels;
+  const int first_y = plane / across % down - conv->pad_top, first_x = plane % across - conv->pad_left;
+  const float *from = job->in + image * in->image_stride + plane / (down * across) * in->block_stride;
   float *to = job->copy + image * source->image_stride + plane * source->block_stride;
   // Pixels that exist.
   const int begin = clamped((int)csn_ceil_div(-first_x, conv->stride_w), source->width + 1);
@@ -127,7 +127,8 @@ void csn_winograd_lanes(const csn_conv_plan *plan, int block, ptrdiff_t lanes[16
     const int piece = index / conv->in_channels, channel = index % conv->in_channels;
     const csn_winograd_piece y = csn_winograd_piece_at(conv->kernel_h, conv->stride_h, piece / across);
     const csn_winograd_piece x = csn_winograd_piece_at(conv->kernel_w, conv->stride_w, piece % across);
-    const int plane = (channel * conv->stride_h + y.phase) * conv->stride_w + x.phase;
+    const int row = channel * phases(conv->kernel_h, conv->stride_h) + y.phase;
+    const int plane = row * phases(conv->kernel_w, conv->stride_w) + x.phase;
     lanes[lane] = plane * plan->source.block_stride + y.tap * plan->source.row_stride + x.tap;
   }
 }

@@ -43,7 +43,8 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
 /// Floats that a tile takes in scratch, transformed input and products.
 static int64_t tile_floats(const csn_conv_plan *plan) {
   const int n = csn_winograd_outputs(plan->algorithm) + 2;
-  return (int64_t)n * n * csn_block * (csn_winograd_in_blocks(plan->algorithm, &plan->conv) + csn_tensor_blocks(&plan->out));
+  const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
+  return (int64_t)n * n * csn_block * (in_blocks + csn_tensor_blocks(&plan->out));
 }
 
 void csn_winograd_plan(csn_conv_plan *plan) {
@@ -127,8 +128,8 @@ static void transform_lanes(const winograd_job *job, float *transformed, int cou
   for (int t = first; t < end; t++) {
     const tile_place place = place_of(job->plan, base + t);
     float tile[8 * 8 * csn_block];
-    job->kernels->gather(job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m,
-                         lanes, source->row_stride, n, tile);
+    const float *in = job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m;
+    job->kernels->gather_lanes(in, lanes, source->row_stride, n, tile);
     job->kernels->input[m / 2 - 1](tile, (ptrdiff_t)n * csn_block,
                                    transformed + ((ptrdiff_t)block * count + t) * csn_block,
                                    (ptrdiff_t)job->in_blocks * count * csn_block);
@@ -253,14 +254,12 @@ static void run_tiles(void *context, int chunk, int worker) {
     transform_outputs(job, products, count, base, block, 0, count);
 }
 
-static int share(int count, int part, int parts) { return (int)((int64_t)count * part / parts); }
-
 static void run_inputs(void *context, int chunk, int worker) {
   (void)worker;
   const winograd_job *job = context;
   const int block = chunk / job->input_parts, part = chunk % job->input_parts;
-  transform_inputs(job, job->transformed, job->count, job->first, block, share(job->count, part, job->input_parts),
-                   share(job->count, part + 1, job->input_parts));
+  transform_inputs(job, job->transformed, job->count, job->first, block, csn_share(job->count, part, job->input_parts),
+                   csn_share(job->count, part + 1, job->input_parts));
 }
 
 static void run_products(void *context, int chunk, int worker) {
@@ -268,15 +267,16 @@ static void run_products(void *context, int chunk, int worker) {
   const winograd_job *job = context;
   const int frequency = chunk / job->product_parts, part = chunk % job->product_parts;
   multiply(job, job->transformed, job->products, job->count, frequency,
-           share(job->plan->panels, part, job->product_parts), share(job->plan->panels, part + 1, job->product_parts));
+           csn_share(job->plan->panels, part, job->product_parts),
+           csn_share(job->plan->panels, part + 1, job->product_parts));
 }
 
 static void run_outputs(void *context, int chunk, int worker) {
   (void)worker;
   const winograd_job *job = context;
   const int block = chunk / job->output_parts, part = chunk % job->output_parts;
-  transform_outputs(job, job->products, job->count, job->first, block, share(job->count, part, job->output_parts),
-                    share(job->count, part + 1, job->output_parts));
+  transform_outputs(job, job->products, job->count, job->first, block, csn_share(job->count, part, job->output_parts),
+                    csn_share(job->count, part + 1, job->output_parts));
 }
 
 static int at_most(int64_t wanted, int limit) { return wanted < 1 ? 1 : wanted < limit ? (int)wanted : limit; }

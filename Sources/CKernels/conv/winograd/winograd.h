@@ -37,7 +37,8 @@ void csn_winograd_stage_phases(const csn_conv_plan *plan, const float *in, float
 void csn_winograd_lanes(const csn_conv_plan *plan, int block, ptrdiff_t lanes[16]);
 
 /// Gathers n x n pixels of 16 planes into [n][n][16]. Reads 8 floats of each row.
-typedef void (*csn_winograd_gather)(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile);
+typedef void (*csn_winograd_gather_lanes)(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n,
+                                          float *tile);
 
 /// Transforms one (m+2) x (m+2) tile of a channel block; frequencies lie `stride` floats apart.
 typedef void (*csn_winograd_input)(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride);
@@ -61,7 +62,7 @@ typedef void (*csn_winograd_output)(const float *in, ptrdiff_t stride, const csn
 
 /// The transforms of one variant, by m / 2 - 1.
 typedef struct {
-  csn_winograd_gather gather;
+  csn_winograd_gather_lanes gather_lanes;
   csn_winograd_input input[3];
   csn_winograd_output output[3];
 } csn_winograd_kernels;

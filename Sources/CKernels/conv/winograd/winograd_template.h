@@ -23,7 +23,7 @@ CSN_INLINE void transpose(v8 r[8]) {
   }
 }
 
-static void gather(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile) {
+static void gather_lanes(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile) {
   for (int y = 0; y < n; y++, in += row_stride)
     for (int half = 0; half < csn_block; half += 8) {
       v8 rows[8];
@@ -212,7 +212,7 @@ TRANSFORMS(4)
 TRANSFORMS(6)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
-    .gather = gather,
+    .gather_lanes = gather_lanes,
     .input = {input_2, input_4, input_6},
     .output = {output_2, output_4, output_6},
 };

@@ -63,7 +63,9 @@ enum BlockedConvolution {
     options.threads = Int32(builder.threads)
     options.allow_bf16 = builder.precision == .bfloat16
     // Other algorithms' packing, once a run, would cost more than they save.
-    if w.constant == nil && input.layout == CSN_BLOCKED { options.algorithm = CSN_CONV_DIRECT }
+    if w.constant == nil {
+      options.algorithm = input.layout == CSN_BLOCKED ? CSN_CONV_DIRECT : CSN_CONV_PLANAR
+    }
     var plan = csn_conv_plan()
     let status: csn_status
     if var addend = residual?.tensor {
