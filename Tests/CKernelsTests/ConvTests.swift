@@ -564,7 +564,8 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(1024, 256, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_STRASSEN)
         #expect(choice(1024, 256, 14, kernel: 1, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(256, 1024, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
-        #expect(choice(2048, 512, 7, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
+        #expect(choice(2048, 512, 7, kernel: 1, level: level, threads: threads) == CSN_CONV_STRASSEN)
+        #expect(choice(512, 2048, 7, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(32, 96, 28, kernel: 5, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(48, 128, 7, kernel: 5, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(

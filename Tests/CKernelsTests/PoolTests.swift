@@ -48,6 +48,28 @@ private struct Pool: @unchecked Sendable {
     #expect(tally.isDone(times: 1))
   }
 
+  /// What a worker fetches ahead for is what it gets next, where at most one other takes chunks beside it.
+  @Test(arguments: [1, 2])
+  func likelyNextChunkComesNext(threads: Int) throws {
+    let pool = try #require(csn_pool_create(Int32(threads)))
+    defer { csn_pool_destroy(pool) }
+    final class Order: Sendable { let chunks = Mutex<[Int32: [Int32]]>([:]) }
+    let order = Order()
+    csn_pool_run(
+      pool,
+      { context, chunk, worker in
+        let order = Unmanaged<Order>.fromOpaque(context!).takeUnretainedValue()
+        order.chunks.withLock { $0[worker, default: []].append(chunk) }
+        usleep(200)
+      }, Unmanaged.passUnretained(order).toOpaque(), 40)
+    let chunks = order.chunks.withLock { $0 }
+    #expect(chunks.values.map(\.count).reduce(0, +) == 40)
+    for (worker, taken) in chunks {
+      let expected = taken.dropLast().map { csn_pool_likely_next($0, worker, Int32(threads)) }
+      #expect(Array(taken.dropFirst()) == expected)
+    }
+  }
+
   @Test func moreChunksThanClaims() throws {
     let pool = try #require(csn_pool_create(2))
     defer { csn_pool_destroy(pool) }

@@ -19,11 +19,12 @@ static csn_tile_kind tile_kind(const csn_conv_plan *plan) {
   return planar ? csn_tile_planar1 : csn_tile_dense;
 }
 
-/// Where a tile's pixels lie, from the tensors' first elements on: every one where tiles are scattered, else the first.
+/// Where the pixels of a run of tiles lie, from the tensors' first elements on: every one where tiles are scattered,
+/// and a run is one tile; else the first.
 typedef struct {
-  int pixels;
+  int pixels, tiles;
   ptrdiff_t in[csn_tile_max_pixels], out[csn_tile_max_pixels], residual[csn_tile_max_pixels];
-} tile_place;
+} run_place;
 
 /// Walks over tiles, which follow each other in the order of the output's pixels. Tiles share a span of pixels evenly:
 /// the first `longer` of a span have one more than the rest. A span is a row, or all pixels where tiles are scattered.
@@ -63,21 +64,24 @@ static void pass(tile_walk *walk, int count) {
   walk->image++;
 }
 
-/// The next tile.
-static void next_tile(tile_walk *walk, tile_place *place) {
+/// The next tiles of one size that lie in one row, `limit` at most.
+static void next_run(tile_walk *walk, int limit, run_place *place) {
   const csn_conv_plan *plan = walk->plan;
   const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
-  const int count = walk->shorter + (walk->part < walk->longer);
-  place->pixels = count;
-  for (int i = 0; i < (plan->scattered ? count : 1); i++) {
+  const bool is_longer = walk->part < walk->longer;
+  const int alike = (is_longer ? walk->longer : walk->span_tiles) - walk->part;
+  place->pixels = walk->shorter + is_longer;
+  place->tiles = plan->scattered ? 1 : (int)csn_min64(alike, limit);
+  for (int i = 0; i < (plan->scattered ? place->pixels : 1); i++) {
     place->in[i] = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
                    walk->x * plan->step_w * walk->pixel;
     place->out[i] = walk->image * out->image_stride + walk->y * out->row_stride + walk->x * csn_block;
     place->residual[i] =
         walk->image * residual->image_stride + walk->y * residual->row_stride + walk->x * csn_block;
-    pass(walk, plan->scattered ? 1 : count);
+    pass(walk, plan->scattered ? 1 : place->pixels * place->tiles);
   }
-  if (++walk->part == walk->span_tiles) walk->part = 0;
+  walk->part += place->tiles;
+  if (walk->part == walk->span_tiles) walk->part = 0;
 }
 
 /// Rounds the input pixels of tiles [first, end) to pairs: [block][pixel][16]; returns how many pixels they are.
@@ -87,22 +91,23 @@ static int gather_pairs(const direct_job *job, int first, int end, float *pairs)
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *in = &plan->in;
   const int blocks = csn_tensor_blocks(in);
-  tile_place place;
+  run_place place;
   tile_walk walk = walk_from(plan, first);
-  for (int index = first; index < end; index++) {
-    next_tile(&walk, &place);
-    pixels += place.pixels;
+  for (int index = first; index < end; index += place.tiles) {
+    next_run(&walk, end - index, &place);
+    pixels += place.tiles * place.pixels;
   }
   walk = walk_from(plan, first);
-  for (int index = first; index < end; index++) {
-    next_tile(&walk, &place);
+  for (int index = first; index < end; index += place.tiles) {
+    next_run(&walk, end - index, &place);
+    const int count = place.tiles * place.pixels;
     for (int block = 0; block < blocks; block += 2) {
       const float *low = job->in + place.in[0] + block * in->block_stride;
       csn_bf16_pair(low, block + 1 < blocks ? low + in->block_stride : NULL,
                     (ptrdiff_t)plan->conv.stride_w * csn_block,
-                    pairs + (ptrdiff_t)block / 2 * pixels * csn_block, place.pixels);
+                    pairs + (ptrdiff_t)block / 2 * pixels * csn_block, count);
     }
-    pairs += (ptrdiff_t)place.pixels * csn_block;
+    pairs += (ptrdiff_t)count * csn_block;
   }
 #else
   (void)job, (void)first, (void)end, (void)pairs;
@@ -147,8 +152,8 @@ static ptrdiff_t block_weights(const csn_conv_plan *plan) {
 /// The input of the tile that `walk` comes to next.
 static const float *input_after(const direct_chunk *chunk, tile_walk walk, const float *in) {
   const csn_conv_plan *plan = chunk->job->plan;
-  tile_place next;
-  next_tile(&walk, &next);
+  run_place next;
+  next_run(&walk, 1, &next);
   // The kernel's last row: the rows above it have been read with the outputs above.
   return in + next.in[0] + (plan->conv.kernel_h - 1) * chunk->tile.in_row;
 }
@@ -173,12 +178,13 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
   float *sums = chunk->sums + block % 2 * (plan->worker_scratch / sizeof(float) / 2);
   const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
   const bool fetches_input = block == chunk->first_block && !plan->scattered && !pairs;
-  csn_fetch fetch = chunk->fetch;
+  if (fetches_input) tile.flags |= csn_tile_fetch;
   tile_walk walk = chunk->walk;
-  tile_place place;
-  for (int index = chunk->first_tile; index < chunk->end_tile; index++) {
-    next_tile(&walk, &place);
-    const int pixels = place.pixels;
+  run_place place;
+  for (int index = chunk->first_tile; index < chunk->end_tile; index += place.tiles) {
+    next_run(&walk, chunk->end_tile - index, &place);
+    const ptrdiff_t floats = (ptrdiff_t)place.tiles * place.pixels * csn_block;
+    tile.count = place.tiles;
     tile.in = in;
     tile.out = out;
     tile.residual = residual;
@@ -189,24 +195,22 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
     } else {
       tile.in += place.in[0];
       tile.out += place.out[0];
-      tile.out_offsets = tile.residual_offsets = csn_dense_offsets;
       if (residual) tile.residual += place.residual[0];
     }
     if (pairs) {
       tile.in = pairs;
-      pairs += (ptrdiff_t)pixels * csn_block;
+      pairs += floats;
     }
     if (from > 0) tile.sums = sums;
     if (!last) {
       tile.out = sums;
-      tile.out_offsets = csn_dense_offsets;
+      tile.out_offsets = csn_adjacent;
     }
-    if (fetches_input) tile.next_in = index + 1 < chunk->end_tile ? input_after(chunk, walk, in) : NULL;
-    if (fetch.lines) csn_fetch_with(&fetch, &tile);
-    chunk->kernels->run[chunk->kind][count - 1][pixels - 1](&tile);
-    sums += (ptrdiff_t)pixels * csn_block;
+    if (fetches_input) tile.next_in = index + place.tiles < chunk->end_tile ? input_after(chunk, walk, in) : NULL;
+    csn_fetch_with(&chunk->fetch, &tile);
+    chunk->kernels->run[chunk->kind][count - 1][place.pixels - 1](&tile);
+    sums += floats;
   }
-  chunk->fetch = fetch;
 }
 
 /// Fetches the weights of the pass over a panel's input blocks from `from` on, with the pass before it, of `strips`
@@ -223,8 +227,8 @@ static csn_fetch fetch_pass(const direct_chunk *chunk, int panel, int from, int 
 }
 
 /// Runs the panel's strips, one pass of input blocks after another: strips lie line by line beside each other, and what
-/// the first fetches brings the second's along.
-static void run_panel(direct_chunk *chunk, int panel, bool is_last) {
+/// the first fetches brings the second's along. `next` is the panel that follows; negative for none.
+static void run_panel(direct_chunk *chunk, int panel, int next) {
   const csn_conv_plan *plan = chunk->job->plan;
   const int vectors = chunk->kernels->vectors;
   const int first = 2 * panel, end = (int)csn_min64(first + 2, csn_tensor_blocks(&plan->target));
@@ -233,11 +237,17 @@ static void run_panel(direct_chunk *chunk, int panel, bool is_last) {
     chunk->fetch = (csn_fetch){0};
     if (from + plan->depth < plan->panel_blocks)
       chunk->fetch = fetch_pass(chunk, panel, from + plan->depth, strips);
-    else if (!is_last)
-      chunk->fetch = fetch_pass(chunk, panel + 1, 0, strips);
+    else if (next >= 0)
+      chunk->fetch = fetch_pass(chunk, next, 0, strips);
     for (int block = first; block < end; block += vectors)
       run_strip(chunk, block, (int)csn_min64(end - block, vectors), from);
   }
+}
+
+/// The first panel of chunk `index`; negative where there is no such chunk.
+static int first_panel_of(const csn_conv_plan *plan, int index) {
+  if (index < 0 || index >= plan->tile_chunks * plan->panel_chunks) return -1;
+  return csn_share(plan->panels, index / plan->tile_chunks, plan->panel_chunks);
 }
 
 static void run_chunk(void *context, int index, int worker) {
@@ -246,13 +256,13 @@ static void run_chunk(void *context, int index, int worker) {
   const csn_conv *conv = &plan->conv;
   const bool planar = plan->source.layout == CSN_PLANAR;
   const int tile_chunk = index % plan->tile_chunks, panel_chunk = index / plan->tile_chunks;
-  const int first_panel = (int)((int64_t)plan->panels * panel_chunk / plan->panel_chunks);
-  const int end_panel = (int)((int64_t)plan->panels * (panel_chunk + 1) / plan->panel_chunks);
+  const int first_panel = first_panel_of(plan, index);
+  const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
   float *room = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   direct_chunk chunk = {
       .job = job, .kernels = kernels_of(plan), .kind = tile_kind(plan),
-      .first_tile = (int)((int64_t)plan->tiles * tile_chunk / plan->tile_chunks),
-      .end_tile = (int)((int64_t)plan->tiles * (tile_chunk + 1) / plan->tile_chunks),
+      .first_tile = csn_share(plan->tiles, tile_chunk, plan->tile_chunks),
+      .end_tile = csn_share(plan->tiles, tile_chunk + 1, plan->tile_chunks),
       .tile =
           {
               .in_block = plan->source.block_stride,
@@ -271,7 +281,11 @@ static void run_chunk(void *context, int index, int worker) {
     chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
     chunk.pairs = room;
   }
-  for (int panel = first_panel; panel < end_panel; panel++) run_panel(&chunk, panel, panel + 1 == end_panel);
+  int next_chunk = first_panel_of(plan, csn_pool_likely_next(index, worker, plan->threads));
+  // Where the next chunk has the same weights, they are at hand.
+  if (next_chunk == first_panel) next_chunk = -1;
+  for (int panel = first_panel; panel < end_panel; panel++)
+    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : next_chunk);
 }
 
 typedef struct {

@@ -9,9 +9,6 @@ enum {
   row_pixels = 4,
   // A chunk's input should stay in the second-level cache, half a MiB or more, while its panels pass over it.
   chunk_input_bytes = 384 << 10,
-  // Weights of a strip that stay in the first-level cache. Strips lie two to a panel, so that theirs fall into half of
-  // the cache's sets.
-  strip_weight_bytes = 16 << 10,
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
 };
@@ -104,14 +101,12 @@ static void plan_gathering(csn_conv_plan *plan) {
 static void split_depth(csn_conv_plan *plan) {
   const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
   plan->depth = plan->panel_blocks;
-  // Tiles as large as two blocks of 16 allow spend enough time on a weight for it to come from further away.
-  if (kernels->vectors > 1 || plan->source.layout == CSN_PLANAR) return;
-  const int64_t block_bytes = (int64_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_block * csn_block * 4;
-  const int64_t passes = csn_ceil_div(plan->panel_blocks * block_bytes, strip_weight_bytes);
   const int64_t chunk_tiles = csn_ceil_div(plan->tiles, plan->tile_chunks);
   // A few tiles don't pay for it.
-  if (passes < 2 || chunk_tiles < 4) return;
-  plan->depth = (int32_t)csn_ceil_div(plan->panel_blocks, passes);
+  if (plan->source.layout == CSN_PLANAR || chunk_tiles < 4) return;
+  plan->depth = csn_conv_strip_depth(kernels, plan->panel_blocks,
+                                     (int64_t)plan->conv.kernel_h * plan->conv.kernel_w * csn_block * csn_block);
+  if (plan->depth == plan->panel_blocks) return;
   plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_panel) * sizeof(float);
 }
 

@@ -130,22 +130,16 @@ static csn_status transfer_weights(csn_conv_algorithm algorithm, const csn_conv 
 }
 
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed) {
-  if (csn_winograd_outputs(algorithm)) {
-    if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+  if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+  if (csn_winograd_outputs(algorithm))
     csn_winograd_pack(algorithm, conv, weights, packed);
-    return CSN_OK;
-  }
-  if (algorithm == CSN_CONV_BF16) {
-    if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+  else if (algorithm == CSN_CONV_BF16)
     csn_bf16_pack(conv, weights, packed);
-    return CSN_OK;
-  }
-  if (algorithm == CSN_CONV_STRASSEN) {
-    if (csn_conv_weight_count(algorithm, conv) == 0) return CSN_UNSUPPORTED;
+  else if (algorithm == CSN_CONV_STRASSEN)
     csn_strassen_pack(conv, weights, packed);
-    return CSN_OK;
-  }
-  return transfer_weights(algorithm, conv, &(transfer){weights, packed, false});
+  else
+    return transfer_weights(algorithm, conv, &(transfer){weights, packed, false});
+  return CSN_OK;
 }
 
 csn_status csn_conv_unpack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *packed, float *weights) {

@@ -27,15 +27,16 @@ enum {
   winograd_channels = 16,
   // Fewer input channels than this leave lanes of bf16's pairs empty.
   bf16_channels = 32,
-  // Fewer channels or pixels of an image than this don't pay for Strassen's sums and larger weights (Zen 3).
+  // Fewer channels than this don't pay for Strassen's sums and larger weights, nor do fewer inputs of an image (Zen 3).
   strassen_in_channels = 512,
   strassen_out_channels = 256,
-  strassen_pixels = 128,
+  strassen_inputs = 512 * 128,
 };
 
 static bool pays_for_strassen(const csn_conv *conv, const csn_tensor *out) {
   return csn_conv_serves(CSN_CONV_STRASSEN, conv) && conv->in_channels >= strassen_in_channels &&
-         conv->out_channels >= strassen_out_channels && (int64_t)out->height * out->width >= strassen_pixels;
+         conv->out_channels >= strassen_out_channels &&
+         (int64_t)conv->in_channels * out->height * out->width >= strassen_inputs;
 }
 
 /// Nanoseconds of a direct algorithm.

@@ -62,6 +62,13 @@ static bool exhausted(uint64_t word) {
   return ((word >> field_bits) & field_mask) + (word & field_mask) >= claims;
 }
 
+// Odd workers take chunks from the back.
+static bool is_from_back(int worker) { return worker & 1; }
+
+int csn_pool_likely_next(int chunk, int worker, int threads) {
+  return is_from_back(worker) ? chunk - threads / 2 : chunk + (threads + 1) / 2;
+}
+
 static void run_chunks(csn_task task, void *context, int first, int end, int worker) {
   for (int chunk = first; chunk < end; chunk++) task(context, chunk, worker);
 }
@@ -69,7 +76,7 @@ static void run_chunks(csn_task task, void *context, int first, int end, int wor
 /// Claims work and does it; false when there is none.
 static bool take(csn_pool *pool, int worker) {
   if (exhausted(atomic_load(&pool->word))) return false;
-  bool from_back = worker & 1;
+  bool from_back = is_from_back(worker);
   uint64_t word = atomic_fetch_add(&pool->word, from_back ? 1ull : 1ull << field_bits);
   if (exhausted(word)) return false;
   int claims = (int)(word >> (2 * field_bits));

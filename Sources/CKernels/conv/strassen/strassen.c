@@ -1,14 +1,10 @@
 #include "conv/strassen/strassen.h"
 
-#include <string.h>
-
 enum {
   // A chunk's input for one product, and its products for all panels, stay in the second-level cache.
   chunk_bytes = 384 << 10,
   // Panels of a chunk: the input is combined anew for so many.
   chunk_panels = 8,
-  // Weights of a strip that stay in the first-level cache (see direct_plan.c).
-  strip_weight_bytes = 16 << 10,
   chunks_per_thread = 4,
   // Fewer tiles than this don't pay for their weights' coming from afar, fewer panels not for combining the input.
   least_tiles = 4,
@@ -79,9 +75,8 @@ void csn_strassen_plan(csn_conv_plan *plan) {
   plan->panel_blocks = half_blocks(conv);
   if (csn_conv_is_unit_stride(conv) && csn_tensor_is_dense(&plan->in) && csn_tensor_is_dense(&plan->out) &&
       (!plan->has_residual || csn_tensor_is_dense(&plan->residual)) &&
-      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
+      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block)
     csn_tensor_flatten(&plan->target);
-  }
   const int64_t half = half_pixels(&plan->out), tiles = csn_ceil_div(half, kernels->pixels);
   if (half > INT32_MAX / 2) return;
   const int64_t pixel_bytes = csn_block * sizeof(float);
@@ -98,8 +93,7 @@ void csn_strassen_plan(csn_conv_plan *plan) {
   plan->tiles = (int32_t)tiles;
   plan->tile_chunks = (int32_t)tile_chunks;
   plan->panel_chunks = (int32_t)panel_chunks;
-  const int64_t passes = csn_ceil_div(plan->panel_blocks * csn_block * pixel_bytes, strip_weight_bytes);
-  plan->depth = kernels->vectors > 1 ? plan->panel_blocks : (int32_t)csn_ceil_div(plan->panel_blocks, passes);
+  plan->depth = csn_conv_strip_depth(kernels, plan->panel_blocks, csn_block * csn_block);
   plan->worker_scratch =
       (size_t)(csn_ceil_div(tiles, tile_chunks) * kernels->pixels * (input_bytes + products_bytes));
   plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
@@ -112,6 +106,8 @@ typedef struct {
   const float *in, *weights, *bias, *residual;
   float *out;
   char *scratch;
+  /// Of the outputs, as of a csn_tile.
+  unsigned flags;
 } strassen_job;
 
 /// Some tiles of one image's even pixels, and with them the odd ones.
@@ -214,25 +210,18 @@ static void multiply(const strassen_chunk *chunk, int product, int panel, int fr
   const csn_tile_kernels *tiles = chunk->job->tiles;
   const ptrdiff_t plane = (ptrdiff_t)chunk->count * csn_block;
   csn_tile tile = {
-      .in_block = plane, .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from), .kernel_h = 1, .kernel_w = 1,
-      .out_offsets = csn_dense_offsets, .out_block = plane,
+      .in = chunk->input + from * plane, .in_block = plane, .out_block = plane,
+      .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from), .kernel_h = 1, .kernel_w = 1,
   };
-  const float *in = chunk->input + from * plane;
   const int begun = from > 0 ? product : product_rows[product].begun;
   const bool begins = begun == product && from == 0;
+  const csn_row row = csn_row_make(chunk->count, chunk->end_tile - chunk->first_tile);
   csn_fetch fetch = fetch_next(chunk, product, panel, from, 2 / tiles->vectors);
   for (int strip = 0; strip < 2; strip += tiles->vectors) {
-    float *out = products_of(chunk, panel) + (2 * product + strip) * plane;
-    const float *sums = products_of(chunk, panel) + (2 * begun + strip) * plane;
+    tile.out = products_of(chunk, panel) + (2 * product + strip) * plane;
+    if (!begins) tile.sums = products_of(chunk, panel) + (2 * begun + strip) * plane;
     tile.weights = weights_of(chunk, product, panel, from) + strip * csn_block;
-    for (int index = chunk->first_tile; index < chunk->end_tile; index++) {
-      const int first = tile_start(plan, index) - chunk->first, end = tile_start(plan, index + 1) - chunk->first;
-      tile.in = in + first * csn_block;
-      tile.out = out + first * csn_block;
-      tile.sums = begins ? NULL : sums + first * csn_block;
-      if (fetch.lines) csn_fetch_with(&fetch, &tile);
-      tiles->run[csn_tile_dense][tiles->vectors - 1][end - first - 1](&tile);
-    }
+    csn_row_run(tiles, tiles->vectors, &row, tile, &fetch);
   }
 }
 
@@ -247,7 +236,7 @@ static void join_outputs(const strassen_chunk *chunk, int panel) {
     run = run_at(chunk, done);
     csn_strassen_output output = {
         .stride = 2 * plane, .pixels = run.count, .has_second = run.has_second, .lower = plan->conv.lower,
-        .upper = plan->conv.upper, .flags = csn_conv_flags(plan, job->out),
+        .upper = plan->conv.upper, .flags = job->flags,
     };
     for (int strip = 0; strip < 2; strip++) {
       output.products = products_of(chunk, panel) + strip * plane + run.first * csn_block;
@@ -307,6 +296,7 @@ void csn_strassen_run(const csn_conv_plan *plan, const float *in, const float *w
   strassen_job job = {
       .plan = plan, .kernels = kernels_for(plan->level), .tiles = csn_tile_kernels_for(plan->level), .in = in,
       .weights = weights, .bias = bias, .residual = residual, .out = out, .scratch = scratch,
+      .flags = csn_conv_flags(plan, out),
   };
   csn_pool_run(pool, run_chunk, &job, plan->out.images * plan->tile_chunks * plan->panel_chunks);
 }

@@ -38,9 +38,12 @@ enum {
   csn_tile_upper = 4,
   /// The output goes past the caches: it is larger than they are.
   csn_tile_stream = 8,
+  /// Every tile fetches the next one's input.
+  csn_tile_fetch = 16,
 };
 
-/// One tile. Strides and offsets count floats.
+/// A run of tiles of as many pixels each. Strides and offsets count floats. Pixels follow each other from tile to tile,
+/// 16 floats apart in output, residual and sums; where they are scattered, a run is one tile, and offsets tell where.
 typedef struct {
   const float *in;
   const ptrdiff_t *in_offsets;
@@ -61,8 +64,10 @@ typedef struct {
   ptrdiff_t out_block;
   float lower, upper;
   unsigned flags;
-  /// What to fetch meanwhile: the next tile's input (NULL for none), and lines of weights with every block and tap.
-  const float *next_in, *ahead;
+  int count;
+  /// What to fetch meanwhile: the input of the tile behind the last (where each fetches the next one's; NULL for none),
+  /// and weights up to an end, some lines with every block and tap.
+  const float *next_in, *ahead, *ahead_end;
   int ahead_lines;
 } csn_tile;
 
@@ -72,7 +77,7 @@ typedef void (*csn_tile_function)(const csn_tile *tile);
 typedef struct {
   /// Pixels of a full tile, and blocks of output channels that its registers hold at once.
   int pixels, vectors;
-  /// By kind, output blocks of the tile (at most `vectors`) less one, pixels less one.
+  /// By kind, output blocks of a tile (at most `vectors`) less one, pixels less one.
   csn_tile_function run[csn_tile_kinds][2][csn_tile_max_pixels];
 } csn_tile_kernels;
 
@@ -88,15 +93,33 @@ typedef struct {
   int lines;
 } csn_fetch;
 
-/// Fetches [weights, end) with the next `tiles` tiles, of `pixels` pixels on average and `steps` blocks and taps.
+/// Lines to fetch with every block and tap, where `floats` weights come with `tiles` tiles, of `pixels` pixels on
+/// average and `steps` blocks and taps.
+int csn_fetch_lines(ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps);
+
+/// Fetches [weights, end) with the next `tiles` tiles.
 csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int pixels, ptrdiff_t steps);
 
-/// Has `tile` fetch its share.
+/// Has the run `tile` fetch its share.
 static inline void csn_fetch_with(csn_fetch *fetch, csn_tile *tile) {
+  tile->ahead_lines = fetch->lines;
+  if (fetch->lines == 0) return;
   tile->ahead = fetch->next;
-  tile->ahead_lines = fetch->next < fetch->end ? fetch->lines : 0;
-  fetch->next += (ptrdiff_t)tile->ahead_lines * tile->blocks * tile->kernel_h * tile->kernel_w * csn_line;
+  tile->ahead_end = fetch->end;
+  fetch->next += (ptrdiff_t)fetch->lines * tile->count * tile->blocks * tile->kernel_h * tile->kernel_w * csn_line;
 }
 
 /// Offsets of adjacent pixels of a blocked tensor.
-extern const ptrdiff_t csn_dense_offsets[csn_tile_max_pixels];
+extern const ptrdiff_t csn_adjacent[csn_tile_max_pixels];
+
+/// A row of adjacent pixels, cut evenly into tiles: the first ones have one pixel more than the rest.
+typedef struct {
+  int longer, shorter, shorter_pixels;
+} csn_row;
+
+static inline csn_row csn_row_make(int pixels, int tiles) {
+  return (csn_row){pixels % tiles, tiles - pixels % tiles, pixels / tiles};
+}
+
+/// Computes a row, the first of whose tiles `tile` describes.
+void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile tile, csn_fetch *fetch);

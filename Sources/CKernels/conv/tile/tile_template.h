@@ -9,8 +9,21 @@
 
 typedef csn_v16 accumulators[CSN_TILE_VECTORS][CSN_TILE_PIXELS];
 
+/// Where one tile of a run reads and writes.
+typedef struct {
+  const float *in, *sums, *residual;
+  float *out;
+  /// Fetched meanwhile: the input of the tile behind this one (NULL for none), and weights.
+  const float *next_in, *ahead;
+  int ahead_lines;
+} place;
+
+CSN_INLINE int is_scattered(const int kind) {
+  return kind == csn_tile_scattered || kind == csn_tile_planar_scattered;
+}
+
 /// The offset of pixel `i` in the input.
-CSN_INLINE ptrdiff_t pixel_offset(const int kind, const csn_tile *tile, int i) {
+CSN_INLINE ptrdiff_t in_offset(const int kind, const csn_tile *tile, int i) {
   switch (kind) {
     case csn_tile_dense: return 16 * i;
     case csn_tile_strided2: return 32 * i;
@@ -20,29 +33,44 @@ CSN_INLINE ptrdiff_t pixel_offset(const int kind, const csn_tile *tile, int i) {
   }
 }
 
+/// The same in the output or the residual.
+CSN_INLINE ptrdiff_t out_offset(const int kind, const ptrdiff_t *offsets, int i) {
+  return is_scattered(kind) ? offsets[i] : 16 * i;
+}
+
 /// Adds one input channel's products.
 CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors, const csn_tile *tile, const float *in,
                             const float *weights, accumulators sum) {
   csn_v16 first = csn_load(weights), second = csn_zero();
   if (vectors > 1) second = csn_load(weights + 16);
   CSN_UNROLL for (int i = 0; i < pixels; i++) {
-    csn_v16 x = csn_splat(in[pixel_offset(kind, tile, i)]);
+    csn_v16 x = csn_splat(in[in_offset(kind, tile, i)]);
     sum[0][i] = CSN_TILE_MULTIPLY_ADD(x, first, sum[0][i]);
     if (vectors > 1) sum[CSN_TILE_VECTORS - 1][i] = CSN_TILE_MULTIPLY_ADD(x, second, sum[CSN_TILE_VECTORS - 1][i]);
   }
 }
 
+/// Fetches a block of the input of the tile at `next`, but what the outputs above have read: its last row or, at stride
+/// 2, its last two.
+CSN_INLINE void fetch_input(const int kind, const int pixels, const csn_tile *tile, const float *next) {
+  const int rows = kind == csn_tile_strided2 && tile->kernel_h > 1 ? 2 : 1;
+  const int lines = kind == csn_tile_strided2 ? 2 * pixels : pixels;
+  CSN_UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(next + 16 * i, 0, 3);
+  if (rows == 1) return;
+  CSN_UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(next - tile->in_row + 16 * i, 0, 3);
+}
+
 /// Adds all products of the tile's kernel window and input channels, and fetches what comes next. A `pointwise` kernel
 /// is one tap.
 CSN_INLINE void accumulate(const int kind, const int pointwise, const int pixels, const int vectors,
-                           const csn_tile *tile, accumulators sum) {
+                           const csn_tile *tile, place *at, accumulators sum) {
   const int planar = kind >= csn_tile_planar1;
   const int kernel_h = pointwise ? 1 : tile->kernel_h, kernel_w = pointwise ? 1 : tile->kernel_w;
-  const float *block = tile->in, *weights = tile->weights, *next = tile->next_in, *ahead = tile->ahead;
+  const float *block = at->in, *weights = tile->weights, *next = at->next_in, *ahead = at->ahead;
   for (int b = 0; b < tile->blocks; b++, block += tile->in_block) {
     const float *row = block;
     if ((kind == csn_tile_dense || kind == csn_tile_strided2) && next) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(next + pixel_offset(kind, tile, i), 0, 3);
+      fetch_input(kind, pixels, tile, next);
       next += tile->in_block;
     }
     for (int y = 0; y < kernel_h; y++, row += tile->in_row) {
@@ -53,38 +81,42 @@ CSN_INLINE void accumulate(const int kind, const int pointwise, const int pixels
           weights += csn_panel;
           continue;
         }
-        _Pragma("clang loop unroll(disable)") for (int line = 0; line < tile->ahead_lines; line++, ahead += csn_line)
+        _Pragma("clang loop unroll(disable)") for (int line = 0; line < at->ahead_lines; line++, ahead += csn_line)
             __builtin_prefetch(ahead, 0, 2);
         _Pragma("clang loop unroll_count(4)") for (int c = 0; c < 16; c++, weights += csn_panel)
             add_channel(kind, pixels, vectors, tile, tap + c, weights, sum);
       }
     }
   }
+  at->ahead = ahead;
 }
 
 /// Asks for the lines that the end of the tile reads and writes.
-CSN_INLINE void prefetch_ends(const int pixels, const int vectors, const csn_tile *tile) {
+CSN_INLINE void prefetch_ends(const int kind, const int pixels, const int vectors, const csn_tile *tile,
+                              const place *at) {
   CSN_UNROLL for (int v = 0; v < vectors; v++) {
-    const float *out = tile->out + v * tile->out_block;
-    const ptrdiff_t *offsets = tile->out_offsets;
     if (!(tile->flags & csn_tile_stream)) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(out + offsets[i], 1, 3);
+      const float *out = at->out + v * tile->out_block;
+      CSN_UNROLL for (int i = 0; i < pixels; i++)
+          __builtin_prefetch(out + out_offset(kind, tile->out_offsets, i), 1, 3);
     }
     if (!(tile->flags & csn_tile_residual)) continue;
-    const float *residual = tile->residual + v * tile->residual_block;
-    offsets = tile->residual_offsets;
-    CSN_UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(residual + offsets[i], 0, 3);
+    const float *residual = at->residual + v * tile->residual_block;
+    CSN_UNROLL for (int i = 0; i < pixels; i++)
+        __builtin_prefetch(residual + out_offset(kind, tile->residual_offsets, i), 0, 3);
   }
 }
 
 /// Adds the residual, applies the bounds and stores.
-CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile, accumulators sum) {
+CSN_INLINE void finish(const int kind, const int pixels, const int vectors, const csn_tile *tile, const place *at,
+                       accumulators sum) {
   const csn_v16 lower = csn_splat(tile->lower), upper = csn_splat(tile->upper);
   CSN_UNROLL for (int v = 0; v < vectors; v++) {
-    float *out = tile->out + v * tile->out_block;
-    const float *residual = tile->residual + v * tile->residual_block;
+    float *out = at->out + v * tile->out_block;
     if (tile->flags & csn_tile_residual) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] += csn_load(residual + tile->residual_offsets[i]);
+      const float *residual = at->residual + v * tile->residual_block;
+      CSN_UNROLL for (int i = 0; i < pixels; i++)
+          sum[v][i] += csn_load(residual + out_offset(kind, tile->residual_offsets, i));
     }
     if (tile->flags & csn_tile_lower) {
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_max(lower, sum[v][i]);
@@ -93,19 +125,21 @@ CSN_INLINE void finish(const int pixels, const int vectors, const csn_tile *tile
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_min(upper, sum[v][i]);
     }
     if (tile->flags & csn_tile_stream) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) csn_stream(out + tile->out_offsets[i], sum[v][i]);
+      CSN_UNROLL for (int i = 0; i < pixels; i++)
+          csn_stream(out + out_offset(kind, tile->out_offsets, i), sum[v][i]);
     } else {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) csn_store(out + tile->out_offsets[i], sum[v][i]);
+      CSN_UNROLL for (int i = 0; i < pixels; i++) csn_store(out + out_offset(kind, tile->out_offsets, i), sum[v][i]);
     }
   }
 }
 
 /// One tile: `pixels` times `vectors` blocks of 16 output channels.
-CSN_INLINE void run_tile(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
+CSN_INLINE void run_tile(const int kind, const int pointwise, const int pixels, const int vectors, const csn_tile *tile,
+                         place *at) {
   accumulators sum;
-  if (tile->sums) {
+  if (at->sums) {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_load(tile->sums + v * tile->out_block + 16 * i);
+      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_load(at->sums + v * tile->out_block + 16 * i);
     }
   } else {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
@@ -113,18 +147,40 @@ CSN_INLINE void run_tile(const int kind, const int pixels, const int vectors, co
       CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = bias;
     }
   }
-  prefetch_ends(pixels, vectors, tile);
+  prefetch_ends(kind, pixels, vectors, tile, at);
+  accumulate(kind, pointwise, pixels, vectors, tile, at, sum);
+  finish(kind, pixels, vectors, tile, at, sum);
+}
+
+/// A run of tiles.
+CSN_INLINE void run_tiles(const int kind, const int pointwise, const int pixels, const int vectors,
+                          const csn_tile *tile) {
+  const ptrdiff_t in_step = is_scattered(kind) ? 0 : in_offset(kind, tile, pixels), out_step = 16 * pixels;
+  // The kernel's last row: the rows above it have been read with the outputs above.
+  const ptrdiff_t last_row = pointwise ? 0 : (tile->kernel_h - 1) * tile->in_row;
+  place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
+  for (int left = tile->count - 1; left >= 0; left--) {
+    at.next_in = tile->flags & csn_tile_fetch && left > 0 ? at.in + in_step + last_row : tile->next_in;
+    at.ahead_lines = at.ahead < tile->ahead_end ? tile->ahead_lines : 0;
+    run_tile(kind, pointwise, pixels, vectors, tile, &at);
+    at.in += in_step;
+    at.out += out_step;
+    if (tile->flags & csn_tile_residual) at.residual += out_step;
+    if (at.sums) at.sums += out_step;
+  }
+}
+
+CSN_INLINE void run_any(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
   if (kind < csn_tile_planar1 && tile->kernel_h == 1 && tile->kernel_w == 1)
-    accumulate(kind, 1, pixels, vectors, tile, sum);
+    run_tiles(kind, 1, pixels, vectors, tile);
   else
-    accumulate(kind, 0, pixels, vectors, tile, sum);
-  finish(pixels, vectors, tile, sum);
+    run_tiles(kind, 0, pixels, vectors, tile);
 }
 
 #define TILE_1(kind, pixels) \
-  static void kind##_1_##pixels(const csn_tile *tile) { run_tile(csn_tile_##kind, pixels, 1, tile); }
+  static void kind##_1_##pixels(const csn_tile *tile) { run_any(csn_tile_##kind, pixels, 1, tile); }
 #define TILE_2(kind, pixels) \
-  static void kind##_2_##pixels(const csn_tile *tile) { run_tile(csn_tile_##kind, pixels, 2, tile); }
+  static void kind##_2_##pixels(const csn_tile *tile) { run_any(csn_tile_##kind, pixels, 2, tile); }
 #define ENTRY_1(kind, pixels) kind##_1_##pixels,
 #define ENTRY_2(kind, pixels) kind##_2_##pixels,
 

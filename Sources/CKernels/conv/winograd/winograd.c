@@ -172,42 +172,38 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
   }
 }
 
-/// Fetches the weights of the next panel with the `tiles` tiles of `blocks` output blocks from `block` on, of which a
-/// panel has two.
-static csn_fetch fetch_ahead(const winograd_job *job, int frequency, int block, int blocks, int tiles, int pixels) {
-  const csn_conv_plan *plan = job->plan;
-  const ptrdiff_t half = (ptrdiff_t)job->in_blocks * csn_block * csn_block;
-  const float *next = job->weights + ((ptrdiff_t)(frequency * plan->panels + block / 2 + 1) * 2 + block % 2) * half;
-  const float *end = next + blocks * half;
-  if (end > job->weights + plan->weight_count) end = next;
-  return csn_fetch_make(next, end, tiles, pixels, job->in_blocks);
+/// Weights of a panel for a frequency; NULL past the last frequency.
+static const float *panel_weights(const winograd_job *job, int frequency, int panel) {
+  if (frequency < 0 || frequency >= job->n * job->n) return NULL;
+  const ptrdiff_t size = (ptrdiff_t)job->in_blocks * csn_block * csn_panel;
+  return job->weights + ((ptrdiff_t)frequency * job->plan->panels + panel) * size;
 }
 
-/// Multiplies one frequency of all tiles by panels [first, end).
+/// Multiplies one frequency of all tiles by panels [first, end), and fetches the weights `next` of the panel after them
+/// (NULL for none).
 static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
-                     int first, int end) {
-  const csn_conv_plan *plan = job->plan;
-  const csn_tile_kernels *kernels = csn_tile_kernels_for(plan->level);
-  const ptrdiff_t panel_weights = (ptrdiff_t)job->in_blocks * csn_block * csn_panel;
+                     int first, int end, const float *next) {
+  const csn_tile_kernels *kernels = csn_tile_kernels_for(job->plan->level);
+  const ptrdiff_t half = (ptrdiff_t)job->in_blocks * csn_block * csn_block, plane = (ptrdiff_t)count * csn_block;
   const int parts = (count - 1) / kernels->pixels + 1;
+  const csn_row row = csn_row_make(count, parts);
+  const int lines = csn_fetch_lines(kernels->vectors * half, parts, count / parts, job->in_blocks);
   csn_tile tile = {
-      .in_block = (ptrdiff_t)count * csn_block, .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
-      .out_offsets = csn_dense_offsets, .out_block = (ptrdiff_t)count * csn_block,
+      .in = transformed + frequency * job->in_blocks * plane, .in_block = plane, .out_block = plane,
+      .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
   };
-  const float *in = transformed + (ptrdiff_t)frequency * job->in_blocks * count * csn_block;
-  const int end_block = 2 * end < job->out_blocks ? 2 * end : job->out_blocks;
-  for (int block = 2 * first; block < end_block; block += kernels->vectors) {
-    const int blocks = end_block - block < kernels->vectors ? end_block - block : kernels->vectors;
-    float *out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * count * csn_block;
-    tile.weights = job->weights + ((ptrdiff_t)frequency * plan->panels + block / 2) * panel_weights +
-                   block % 2 * csn_block;
-    csn_fetch fetch = fetch_ahead(job, frequency, block, blocks, parts, count / parts);
-    for (int part = 0; part < parts; part++) {
-      const int from = (int)((int64_t)count * part / parts), to = (int)((int64_t)count * (part + 1) / parts);
-      tile.in = in + from * csn_block;
-      tile.out = out + from * csn_block;
-      csn_fetch_with(&fetch, &tile);
-      kernels->run[csn_tile_dense][blocks - 1][to - from - 1](&tile);
+  for (int panel = first; panel < end; panel++) {
+    const float *weights = panel_weights(job, frequency, panel);
+    const float *ahead = panel + 1 < end ? panel_weights(job, frequency, panel + 1) : next;
+    const int end_block = 2 * panel + 2 < job->out_blocks ? 2 * panel + 2 : job->out_blocks;
+    for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
+      const int blocks = end_block - block < kernels->vectors ? end_block - block : kernels->vectors;
+      tile.out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * plane;
+      tile.weights = weights + block % 2 * csn_block;
+      // With every strip as much of the next panel as the strip is of this one.
+      csn_fetch fetch = {0};
+      if (ahead) fetch = (csn_fetch){ahead + block % 2 * half, ahead + (block % 2 + blocks) * half, lines};
+      csn_row_run(kernels, blocks, &row, tile, &fetch);
     }
   }
 }
@@ -242,14 +238,16 @@ static void transform_outputs(const winograd_job *job, const float *products, in
 static void run_tiles(void *context, int chunk, int worker) {
   const winograd_job *job = context;
   const csn_conv_plan *plan = job->plan;
-  const int base = (int)((int64_t)plan->tiles * chunk / plan->tile_chunks);
-  const int count = (int)((int64_t)plan->tiles * (chunk + 1) / plan->tile_chunks) - base;
+  const int base = csn_share(plan->tiles, chunk, plan->tile_chunks);
+  const int count = csn_share(plan->tiles, chunk + 1, plan->tile_chunks) - base;
   float *transformed = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   float *products = transformed + (ptrdiff_t)job->n * job->n * job->in_blocks * count * csn_block;
   for (int block = 0; block < job->in_blocks; block++)
     transform_inputs(job, transformed, count, base, block, 0, count);
-  for (int frequency = 0; frequency < job->n * job->n; frequency++)
-    multiply(job, transformed, products, count, frequency, 0, plan->panels);
+  const int frequencies = job->n * job->n;
+  for (int frequency = 0; frequency < frequencies; frequency++)
+    multiply(job, transformed, products, count, frequency, 0, plan->panels,
+             panel_weights(job, (frequency + 1) % frequencies, 0));
   for (int block = 0; block < job->out_blocks; block++)
     transform_outputs(job, products, count, base, block, 0, count);
 }
@@ -262,13 +260,17 @@ static void run_inputs(void *context, int chunk, int worker) {
                    csn_share(job->count, part + 1, job->input_parts));
 }
 
+/// The first panel of a chunk of products.
+static int first_panel(const winograd_job *job, int chunk) {
+  return csn_share(job->plan->panels, chunk % job->product_parts, job->product_parts);
+}
+
 static void run_products(void *context, int chunk, int worker) {
-  (void)worker;
   const winograd_job *job = context;
-  const int frequency = chunk / job->product_parts, part = chunk % job->product_parts;
-  multiply(job, job->transformed, job->products, job->count, frequency,
-           csn_share(job->plan->panels, part, job->product_parts),
-           csn_share(job->plan->panels, part + 1, job->product_parts));
+  const int parts = job->product_parts, next = csn_pool_likely_next(chunk, worker, job->plan->threads);
+  multiply(job, job->transformed, job->products, job->count, chunk / parts, first_panel(job, chunk),
+           csn_share(job->plan->panels, chunk % parts + 1, parts),
+           next < 0 ? NULL : panel_weights(job, next / parts, first_panel(job, next)));
 }
 
 static void run_outputs(void *context, int chunk, int worker) {
