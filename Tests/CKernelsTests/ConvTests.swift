@@ -22,11 +22,14 @@ struct ConvCase: Sendable, CustomStringConvertible {
   var halo = false
   /// Whether the padding holds the nearest pixels.
   var edge = false
+  /// Whether the output's rows follow each other, without a halo between them.
+  var dense = false
 
   var description: String {
     let name = String(cString: csn_conv_algorithm_name(algorithm))
     let flags =
       (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "") + (edge ? " edge" : "")
+      + (dense ? " dense" : "")
     return
       "\(name) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) "
       + "p\(pads) g\(groups)\(flags)"
@@ -117,8 +120,10 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
   var inTensor = csn_tensor_make(
     test.planar ? CSN_PLANAR : CSN_BLOCKED, Int32(test.images), Int32(test.inChannels), Int32(test.size.0),
     Int32(test.size.1), Int32(frame.0), Int32(frame.1), Int32(frame.2), Int32(frame.3))
+  let outFrame: (Int32, Int32) = test.dense ? (0, 0) : (1, 2)
   var outTensor = csn_tensor_make(
-    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), 1, 0, 0, 2)
+    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), outFrame.0, 0, 0,
+    outFrame.1)
   var residualTensor = csn_tensor_make(
     CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), 0, 0, 0, 0)
   var options = csn_conv_default_options()
@@ -203,6 +208,18 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
       images: 2, inChannels: 530, outChannels: 48, stride: (2, 3), size: (9, 20), residual: true, halo: true),
     ConvCase(inChannels: 40, outChannels: 64, groups: 2, stride: (1, 2), size: (3, 9)),
   ]
+
+  /// Planes that are one long row: runs of many tiles, of two sizes, also where sums wait between passes.
+  static let densePointwiseCases: [ConvCase] =
+    (pointwiseCases + [
+      ConvCase(
+        images: 2, inChannels: 600, outChannels: 48, size: (7, 14), residual: true, bounds: (0, .infinity)),
+      ConvCase(inChannels: 64, outChannels: 80, size: (29, 31)),
+    ]).map { test in
+      var test = test
+      test.dense = true
+      return test
+    }
 
   static let directCases: [ConvCase] = [
     ConvCase(inChannels: 16, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (7, 7), halo: true),
@@ -300,7 +317,9 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   @Test(arguments: edgeCases) func edges(_ test: ConvCase) { check(test, tolerance: 1e-6) }
 
   // Rounding errors of a sum of products, relative to the sum of their magnitudes, stay far below 1e-6 at these depths.
-  @Test(arguments: pointwiseCases) func pointwise(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  @Test(arguments: pointwiseCases + densePointwiseCases) func pointwise(_ test: ConvCase) {
+    check(test, tolerance: 1e-6)
+  }
   @Test(arguments: directCases) func direct(_ test: ConvCase) { check(test, tolerance: 1e-6) }
   @Test(arguments: groupedCases) func grouped(_ test: ConvCase) { check(test, tolerance: 1e-6) }
   @Test(arguments: depthwiseCases) func depthwise(_ test: ConvCase) { check(test, tolerance: 1e-6) }
@@ -476,7 +495,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   }
 
   static let bf16Cases: [ConvCase] =
-    (pointwiseCases + directCases).map { test in
+    (pointwiseCases + densePointwiseCases + directCases).map { test in
       var test = test
       test.algorithm = CSN_CONV_BF16
       return test

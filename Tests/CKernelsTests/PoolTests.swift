@@ -70,6 +70,15 @@ private struct Pool: @unchecked Sendable {
     }
   }
 
+  /// Workers of even numbers go up in turn, the others down.
+  @Test func likelyNextPassesOverTheOthers() {
+    for threads: Int32 in 1...9 {
+      let even = (threads + 1) / 2
+      #expect(csn_pool_likely_next(20, 0, threads) == 20 + even)
+      if threads > 1 { #expect(csn_pool_likely_next(20, 1, threads) == 20 - (threads - even)) }
+    }
+  }
+
   @Test func moreChunksThanClaims() throws {
     let pool = try #require(csn_pool_create(2))
     defer { csn_pool_destroy(pool) }

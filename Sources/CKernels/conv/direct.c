@@ -150,12 +150,15 @@ static ptrdiff_t block_weights(const csn_conv_plan *plan) {
 }
 
 /// The input of the tile that `walk` comes to next.
-static const float *input_after(const direct_chunk *chunk, tile_walk walk, const float *in) {
-  const csn_conv_plan *plan = chunk->job->plan;
+static const float *input_after(tile_walk walk, const float *in) {
   run_place next;
   next_run(&walk, 1, &next);
-  // The kernel's last row: the rows above it have been read with the outputs above.
-  return in + next.in[0] + (plan->conv.kernel_h - 1) * chunk->tile.in_row;
+  return in + next.in[0];
+}
+
+/// Rows of a kernel's window that the outputs above have not read.
+static int new_rows(const csn_conv_plan *plan) {
+  return plan->conv.dilation_h > 1 ? 1 : (int)csn_min64(plan->conv.kernel_h, plan->step_h);
 }
 
 /// Adds the products of a pass's input blocks, from `from` on, to a strip of `count` output blocks that begins at
@@ -177,8 +180,7 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
   float *out = job->out + block * plan->target.block_stride;
   float *sums = chunk->sums + block % 2 * (plan->worker_scratch / sizeof(float) / 2);
   const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
-  const bool fetches_input = block == chunk->first_block && !plan->scattered && !pairs;
-  if (fetches_input) tile.flags |= csn_tile_fetch;
+  if (block == chunk->first_block && !plan->scattered && !planar && !pairs) tile.fetch_rows = new_rows(plan);
   tile_walk walk = chunk->walk;
   run_place place;
   for (int index = chunk->first_tile; index < chunk->end_tile; index += place.tiles) {
@@ -206,7 +208,7 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
       tile.out = sums;
       tile.out_offsets = csn_adjacent;
     }
-    if (fetches_input) tile.next_in = index + place.tiles < chunk->end_tile ? input_after(chunk, walk, in) : NULL;
+    if (tile.fetch_rows > 0) tile.next_in = index + place.tiles < chunk->end_tile ? input_after(walk, in) : NULL;
     csn_fetch_with(&chunk->fetch, &tile);
     chunk->kernels->run[chunk->kind][count - 1][place.pixels - 1](&tile);
     sums += floats;
@@ -281,11 +283,11 @@ static void run_chunk(void *context, int index, int worker) {
     chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
     chunk.pairs = room;
   }
-  int next_chunk = first_panel_of(plan, csn_pool_likely_next(index, worker, plan->threads));
-  // Where the next chunk has the same weights, they are at hand.
-  if (next_chunk == first_panel) next_chunk = -1;
+  int after = first_panel_of(plan, csn_pool_likely_next(index, worker, plan->threads));
+  // The weights that this chunk began with are not far.
+  if (after == first_panel) after = -1;
   for (int panel = first_panel; panel < end_panel; panel++)
-    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : next_chunk);
+    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : after);
 }
 
 typedef struct {

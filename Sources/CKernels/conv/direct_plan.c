@@ -116,6 +116,8 @@ void csn_direct_plan(csn_conv_plan *plan) {
   plan->addend = plan->residual;
   if (csn_conv_is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
       csn_tensor_is_dense(&plan->source) && csn_tensor_is_dense(&plan->target) &&
+      // Pairs are gathered from the input itself.
+      (plan->algorithm != CSN_CONV_BF16 || csn_tensor_is_dense(&plan->in)) &&
       (!plan->has_residual || csn_tensor_is_dense(&plan->addend)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
     csn_tensor_flatten(&plan->source);

@@ -75,12 +75,12 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   }
 }
 
-int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t block_weights) {
+int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t strip_weights) {
   // Strips lie two to a panel, so that their weights fall into half of the cache's sets.
   const int64_t strip_weight_bytes = 16 << 10;
   // Tiles as large as two blocks of 16 allow spend enough time on a weight for it to come from further away.
   if (kernels->vectors > 1) return blocks;
-  const int64_t passes = csn_ceil_div(blocks * block_weights * (int64_t)sizeof(float), strip_weight_bytes);
+  const int64_t passes = csn_ceil_div(blocks * strip_weights * (int64_t)sizeof(float), strip_weight_bytes);
   return (int32_t)csn_ceil_div(blocks, passes);
 }
 

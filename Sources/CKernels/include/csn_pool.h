@@ -32,8 +32,8 @@ int csn_pool_threads(const csn_pool *pool);
 /// worker 0 of their own run. A run from inside a task does its chunks where it stands, under the task's worker number.
 void csn_pool_run(csn_pool *pool, csn_task task, void *context, int chunks);
 
-/// The chunk that `worker` of `threads` is likely to get after `chunk`, to fetch data for; it may lie outside the
-/// range.
+/// The chunk that `worker` of `threads` is likely to get after `chunk`, to fetch data for, where all threads take part;
+/// it may lie outside the range.
 int csn_pool_likely_next(int chunk, int worker, int threads);
 
 #ifdef __cplusplus

@@ -145,7 +145,7 @@ static strassen_run run_at(const strassen_chunk *chunk, int done) {
   return run;
 }
 
-/// The first pixel of a tile: tiles share the half evenly.
+/// The pixels before a tile, where a chunk may begin: tiles share the half evenly.
 static int tile_start(const csn_conv_plan *plan, int index) {
   return csn_share((int)half_pixels(&plan->target), index, plan->tiles);
 }

@@ -38,8 +38,6 @@ enum {
   csn_tile_upper = 4,
   /// The output goes past the caches: it is larger than they are.
   csn_tile_stream = 8,
-  /// Every tile fetches the next one's input.
-  csn_tile_fetch = 16,
 };
 
 /// A run of tiles of as many pixels each. Strides and offsets count floats. Pixels follow each other from tile to tile,
@@ -64,10 +62,14 @@ typedef struct {
   ptrdiff_t out_block;
   float lower, upper;
   unsigned flags;
+  /// Tiles of the run.
   int count;
-  /// What to fetch meanwhile: the input of the tile behind the last (where each fetches the next one's; NULL for none),
-  /// and weights up to an end, some lines with every block and tap.
-  const float *next_in, *ahead, *ahead_end;
+  /// What every tile fetches of the next one's input: the last rows of the kernel's window, so many; 0 for nothing. And
+  /// where the tile behind the run's last reads; NULL for none.
+  int fetch_rows;
+  const float *next_in;
+  /// Weights to fetch meanwhile, up to an end, some lines with every block and tap.
+  const float *ahead, *ahead_end;
   int ahead_lines;
 } csn_tile;
 
@@ -102,11 +104,13 @@ csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int 
 
 /// Has the run `tile` fetch its share.
 static inline void csn_fetch_with(csn_fetch *fetch, csn_tile *tile) {
-  tile->ahead_lines = fetch->lines;
-  if (fetch->lines == 0) return;
+  tile->ahead_lines = fetch->next == fetch->end ? 0 : fetch->lines;
+  if (tile->ahead_lines == 0) return;
   tile->ahead = fetch->next;
   tile->ahead_end = fetch->end;
-  fetch->next += (ptrdiff_t)fetch->lines * tile->count * tile->blocks * tile->kernel_h * tile->kernel_w * csn_line;
+  const ptrdiff_t floats =
+      (ptrdiff_t)fetch->lines * tile->count * tile->blocks * tile->kernel_h * tile->kernel_w * csn_line;
+  fetch->next = floats < fetch->end - fetch->next ? fetch->next + floats : fetch->end;
 }
 
 /// Offsets of adjacent pixels of a blocked tensor.

@@ -50,14 +50,13 @@ CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors,
   }
 }
 
-/// Fetches a block of the input of the tile at `next`, but what the outputs above have read: its last row or, at stride
-/// 2, its last two.
+/// Fetches a block of the input of the tile at `next`.
 CSN_INLINE void fetch_input(const int kind, const int pixels, const csn_tile *tile, const float *next) {
-  const int rows = kind == csn_tile_strided2 && tile->kernel_h > 1 ? 2 : 1;
   const int lines = kind == csn_tile_strided2 ? 2 * pixels : pixels;
-  CSN_UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(next + 16 * i, 0, 3);
-  if (rows == 1) return;
-  CSN_UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(next - tile->in_row + 16 * i, 0, 3);
+  next += (tile->kernel_h - tile->fetch_rows) * tile->in_row;
+  for (int row = 0; row < tile->fetch_rows; row++, next += tile->in_row) {
+    CSN_UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(next + 16 * i, 0, 3);
+  }
 }
 
 /// Adds all products of the tile's kernel window and input channels, and fetches what comes next. A `pointwise` kernel
@@ -156,12 +155,10 @@ CSN_INLINE void run_tile(const int kind, const int pointwise, const int pixels, 
 CSN_INLINE void run_tiles(const int kind, const int pointwise, const int pixels, const int vectors,
                           const csn_tile *tile) {
   const ptrdiff_t in_step = is_scattered(kind) ? 0 : in_offset(kind, tile, pixels), out_step = 16 * pixels;
-  // The kernel's last row: the rows above it have been read with the outputs above.
-  const ptrdiff_t last_row = pointwise ? 0 : (tile->kernel_h - 1) * tile->in_row;
   place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
   for (int left = tile->count - 1; left >= 0; left--) {
-    at.next_in = tile->flags & csn_tile_fetch && left > 0 ? at.in + in_step + last_row : tile->next_in;
-    at.ahead_lines = at.ahead < tile->ahead_end ? tile->ahead_lines : 0;
+    at.next_in = tile->fetch_rows > 0 && left > 0 ? at.in + in_step : tile->next_in;
+    at.ahead_lines = tile->ahead_lines > 0 && at.ahead < tile->ahead_end ? tile->ahead_lines : 0;
     run_tile(kind, pointwise, pixels, vectors, tile, &at);
     at.in += in_step;
     at.out += out_step;
@@ -170,7 +167,7 @@ CSN_INLINE void run_tiles(const int kind, const int pointwise, const int pixels,
   }
 }
 
-CSN_INLINE void run_any(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
+CSN_INLINE void run_kind(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
   if (kind < csn_tile_planar1 && tile->kernel_h == 1 && tile->kernel_w == 1)
     run_tiles(kind, 1, pixels, vectors, tile);
   else
@@ -178,9 +175,9 @@ CSN_INLINE void run_any(const int kind, const int pixels, const int vectors, con
 }
 
 #define TILE_1(kind, pixels) \
-  static void kind##_1_##pixels(const csn_tile *tile) { run_any(csn_tile_##kind, pixels, 1, tile); }
+  static void kind##_1_##pixels(const csn_tile *tile) { run_kind(csn_tile_##kind, pixels, 1, tile); }
 #define TILE_2(kind, pixels) \
-  static void kind##_2_##pixels(const csn_tile *tile) { run_any(csn_tile_##kind, pixels, 2, tile); }
+  static void kind##_2_##pixels(const csn_tile *tile) { run_kind(csn_tile_##kind, pixels, 2, tile); }
 #define ENTRY_1(kind, pixels) kind##_1_##pixels,
 #define ENTRY_2(kind, pixels) kind##_2_##pixels,
 
