@@ -41,10 +41,10 @@ static float *tensor_memory(const csn_tensor *tensor) {
 
 /// What rounds of a run, each beside bare multiply-adds of the same count, have shown.
 typedef struct {
-  /// Seconds of the best run.
-  double best;
-  /// What bare multiply-adds take of a run's time: the best of either, and in the median of the rounds.
-  double share, median_share;
+  /// Seconds of the best run, and of the best bare multiply-adds.
+  double best, best_bare;
+  /// What bare multiply-adds take of a run's time in the median of the rounds.
+  double median_share;
 } result;
 
 static int compare(const void *a, const void *b) {
@@ -84,7 +84,7 @@ static result measure(const csn_conv_plan *plan, csn_pool *pool, bool cold) {
   }
   qsort(shares, (size_t)rounds, sizeof *shares, compare);
   free(plain), free(packed), free(bias), free(in), free(out), free(residual), free(scratch);
-  return (result){best, best_bare / best, shares[rounds / 2]};
+  return (result){best, best_bare, shares[rounds / 2]};
 }
 
 static void run_shape(const shape *shape, const options *options, csn_pool *pool) {
@@ -108,12 +108,13 @@ static void run_shape(const shape *shape, const options *options, csn_pool *pool
   const result result = measure(&plan, pool, options->cold);
   const char *format =
       options->json ? "{\"network\":\"%s\",\"in\":%d,\"out\":%d,\"kernel\":%d,\"stride\":%d,\"size\":%d,"
-                      "\"algorithm\":\"%s\",\"tile_chunks\":%d,\"panel_chunks\":%d,\"ms\":%.4f,\"gflops\":%.1f,"
-                      "\"share\":%.3f,\"median_share\":%.3f}\n"
-                    : "%-9s %4d -> %4d  %dx /%d  %4d px  %-16s %3d x %-3d %8.3f ms  %7.1f GFLOP/s  %5.3f of peak (median %5.3f)\n";
+                      "\"algorithm\":\"%s\",\"tile_chunks\":%d,\"panel_chunks\":%d,\"ms\":%.4f,\"bare_ms\":%.4f,"
+                      "\"gflops\":%.1f,\"share\":%.3f,\"median_share\":%.3f}\n"
+                    : "%-9s %4d -> %4d  %dx /%d  %4d px  %-16s %3d x %-3d %8.3f ms (bare %7.3f)  %7.1f GFLOP/s  "
+                      "%5.3f of peak (median %5.3f)\n";
   printf(format, shape->network, shape->in_channels, shape->out_channels, shape->kernel, shape->stride, shape->in_size,
          csn_conv_algorithm_name(plan.algorithm), plan.tile_chunks, plan.panel_chunks, result.best * 1e3,
-         2.0 * (double)plan.macs / result.best / 1e9, result.share,
+         result.best_bare * 1e3, 2.0 * (double)plan.macs / result.best / 1e9, result.best_bare / result.best,
          result.median_share);
   fflush(stdout);
 }
