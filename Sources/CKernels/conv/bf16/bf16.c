@@ -43,7 +43,9 @@ static void stage_row(void *context, int index, int worker) {
   const csn_tensor *in = &job->plan->in, *source = &job->plan->source;
   const int y = index % in->height, image = index / in->height, blocks = csn_tensor_blocks(in);
   const float *row = job->in + image * in->image_stride + y * in->row_stride;
-  float *out = job->source + image * source->image_stride + y * source->row_stride;
+  // Planes that the plan made one row have their pixels side by side.
+  const ptrdiff_t row_stride = source->height < in->height ? (ptrdiff_t)in->width * csn_block : source->row_stride;
+  float *out = job->source + image * source->image_stride + y * row_stride;
   for (int block = 0; block < blocks; block += 2, out += source->block_stride) {
     const float *low = row + block * in->block_stride;
     csn_bf16_pair(low, block + 1 < blocks ? low + in->block_stride : NULL, csn_block, out, in->width);
