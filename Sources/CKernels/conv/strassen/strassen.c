@@ -5,9 +5,9 @@ enum {
   chunk_bytes = 384 << 10,
   // Panels of a chunk: the input is combined anew for so many.
   chunk_panels = 8,
-  chunks_per_thread = 4,
-  // Fewer tiles than this don't pay for their weights' coming from afar, fewer panels not for combining the input.
-  least_tiles = 4,
+  chunks_per_thread = 1,
+  // Fewer pixels than this don't pay for their weights' coming from afar, fewer panels not for combining the input.
+  least_pixels = 24,
   least_panels = 4,
 };
 
@@ -77,8 +77,8 @@ void csn_strassen_plan(csn_conv_plan *plan) {
       (!plan->has_residual || csn_tensor_is_dense(&plan->residual)) &&
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block)
     csn_tensor_flatten(&plan->target);
-  const int64_t half = half_pixels(&plan->out), tiles = csn_ceil_div(half, kernels->pixels);
-  if (half > INT32_MAX / 2) return;
+  const int64_t half = half_pixels(&plan->out);
+  if (half > INT32_MAX / 4) return;
   const int64_t pixel_bytes = csn_block * sizeof(float);
   const int64_t input_bytes = plan->panel_blocks * pixel_bytes;
   const int64_t products_bytes =
@@ -88,14 +88,16 @@ void csn_strassen_plan(csn_conv_plan *plan) {
       plan->threads > 1 ? csn_ceil_div((int64_t)plan->threads * chunks_per_thread, plan->out.images) : 1;
   const int64_t panel_chunks = csn_max64(1, csn_min64(csn_ceil_div(wanted, by_cache), plan->panels / least_panels));
   const int64_t tile_chunks = csn_max64(
-      1, csn_min64(csn_max64(by_cache, csn_ceil_div(wanted, panel_chunks)), tiles / least_tiles));
+      1, csn_min64(csn_max64(by_cache, csn_ceil_div(wanted, panel_chunks)), half / least_pixels));
   if (tile_chunks * panel_chunks * plan->out.images > INT32_MAX) return;
+  // As many to every chunk.
+  const int64_t chunk_tiles = csn_ceil_div(half, tile_chunks * kernels->pixels), tiles = chunk_tiles * tile_chunks;
   plan->tiles = (int32_t)tiles;
   plan->tile_chunks = (int32_t)tile_chunks;
   plan->panel_chunks = (int32_t)panel_chunks;
   plan->depth = csn_conv_strip_depth(kernels, plan->panel_blocks, csn_block * csn_block);
   plan->worker_scratch =
-      (size_t)(csn_ceil_div(tiles, tile_chunks) * kernels->pixels * (input_bytes + products_bytes));
+      (size_t)(chunk_tiles * kernels->pixels * (input_bytes + products_bytes));
   plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
 }
 
