@@ -9,6 +9,8 @@ enum {
   row_pixels = 4,
   // A chunk's input should stay in the second-level cache, half a MiB or more, while its panels pass over it.
   chunk_input_bytes = 384 << 10,
+  // Not where every chunk would read weights anew that are much larger than an input of this size at most.
+  whole_input_bytes = 1 << 20,
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
 };
@@ -72,7 +74,7 @@ static void cut_chunks(csn_conv_plan *plan) {
   int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
   int64_t by_cache = csn_ceil_div(input_bytes, chunk_input_bytes);
   int64_t weight_bytes = (int64_t)plan->weight_count * 4;
-  int64_t tile_chunks = by_cache;
+  int64_t tile_chunks = input_bytes <= whole_input_bytes && weight_bytes > 2 * input_bytes ? 1 : by_cache;
   // Small weights stay in cache whatever passes over them: cut the pixels only, so that each thread keeps its part.
   if (weight_bytes <= chunk_input_bytes) tile_chunks = csn_max64(by_cache, wanted);
   tile_chunks = csn_min64(tile_chunks, plan->tiles);
