@@ -1,9 +1,8 @@
 import CKernels
 
 /// The levels that this processor has, portable first.
-let availableLevels: [csn_cpu_level] = [CSN_CPU_PORTABLE, CSN_CPU_AVX2, CSN_CPU_AVX512].filter {
-  $0.rawValue <= csn_cpu_detected().rawValue
-}
+let availableLevels: [csn_cpu_level] = [CSN_CPU_PORTABLE, CSN_CPU_AVX2, CSN_CPU_AVX512, CSN_CPU_AMX]
+  .filter { $0.rawValue <= csn_cpu_detected().rawValue }
 
 /// Numbers in -1..<1 from a seed, the same on every run.
 struct Numbers: Sendable {

@@ -6,7 +6,7 @@ enum { max_attribute = 1 << 20, chunks_per_thread = 8 };
 
 static const csn_pooling_kernels *kernels(void) {
 #if defined(__x86_64__)
-  if (csn_cpu_current() == CSN_CPU_AVX512) return &csn_pooling_kernels_avx512;
+  if (csn_cpu_current() >= CSN_CPU_AVX512) return &csn_pooling_kernels_avx512;
   if (csn_cpu_current() == CSN_CPU_AVX2) return &csn_pooling_kernels_avx2;
 #endif
   return &csn_pooling_kernels_portable;
