@@ -24,17 +24,17 @@ void csn_amx_begin(int pixels) {
 
 void csn_amx_end(void) { _tile_release(); }
 
-/// Fetches some lines of weights to the second-level cache.
-CSN_INLINE void fetch_ahead(csn_fetch *fetch) {
-  const float *next = fetch->next;
-  for (int i = 0; i < fetch->lines && next < fetch->end; i++, next += csn_line) _mm_prefetch(next, _MM_HINT_T1);
-  fetch->next = next;
+/// Fetches some lines of weights to the second-level cache; returns what is next.
+CSN_INLINE const float *fetch_ahead(const float *next, const float *end, int lines) {
+  for (; lines > 0 && next < end; lines--, next += csn_line) _mm_prefetch(next, _MM_HINT_T1);
+  return next;
 }
 
 /// Adds up the products of `count` spans.
 CSN_INLINE void multiply(const int count, const csn_amx_tile *tile, const csn_amx_span *spans, csn_fetch *fetch) {
   const size_t in_bytes = (size_t)tile->in_pixel * sizeof(float), weight_bytes = csn_panel * sizeof(float);
-  const float *weights = tile->weights;
+  const float *weights = tile->weights, *ahead = fetch->next, *const fetch_end = fetch->end;
+  const int fetch_lines = fetch->lines;
   // Every row of sums begins as the bias.
   _tile_loadd(first_low, tile->bias, 0);
   _tile_loadd(first_high, tile->bias + csn_block, 0);
@@ -57,10 +57,11 @@ CSN_INLINE void multiply(const int count, const csn_amx_tile *tile, const csn_am
           _tile_dpbf16ps(second_low, second_in, low_weights);
           _tile_dpbf16ps(second_high, second_in, high_weights);
         }
-        fetch_ahead(fetch);
+        ahead = fetch_ahead(ahead, fetch_end, fetch_lines);
       }
     }
   }
+  fetch->next = ahead;
 }
 
 CSN_INLINE csn_v16 low_of(__m512i pairs) { return (csn_v16)_mm512_slli_epi32(pairs, 16); }
