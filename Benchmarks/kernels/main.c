@@ -93,11 +93,12 @@ static void run_shape(const shape *shape, const options *options, csn_pool *pool
   conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = shape->pad;
   conv.lower = 0;
   const int size = (shape->in_size + 2 * shape->pad - shape->kernel) / shape->stride + 1;
-  csn_layout layout = shape->in_channels <= 4 ? CSN_PLANAR : CSN_BLOCKED;
+  csn_layout inner = options->bf16 && csn_cpu_has_amx() ? CSN_PAIRED : CSN_BLOCKED;
+  csn_layout layout = shape->in_channels <= 4 ? CSN_PLANAR : inner;
   const int pad = shape->pad;
   csn_tensor in = csn_tensor_make(layout, options->batch, shape->in_channels, shape->in_size, shape->in_size, pad, pad,
                                   pad, pad);
-  csn_tensor out = csn_tensor_make(CSN_BLOCKED, options->batch, shape->out_channels, size, size, 0, 0, 0, 0);
+  csn_tensor out = csn_tensor_make(inner, options->batch, shape->out_channels, size, size, 0, 0, 0, 0);
   csn_conv_options conv_options = csn_conv_default_options();
   conv_options.threads = options->threads;
   conv_options.algorithm = options->algorithm;
@@ -140,7 +141,7 @@ int main(int count, char **arguments) {
       options.winograd_limit = atoi(next);
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
-      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_STRASSEN; a++)
+      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_PLANAR_BF16; a++)
         if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0)
           options.algorithm = (csn_conv_algorithm)a;
       i++;

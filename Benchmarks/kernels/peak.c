@@ -26,13 +26,13 @@ __attribute__((target("avx2,fma"))) static void spin_avx2(int64_t rounds) {
 }
 #endif
 
-static int lanes(void) { return csn_cpu_detected() == CSN_CPU_AVX512 ? 16 : 8; }
+static int lanes(void) { return csn_cpu_detected() >= CSN_CPU_AVX512 ? 16 : 8; }
 
 static void spin(void *context, int chunk, int worker) {
   (void)chunk, (void)worker;
   const int64_t rounds = *(const int64_t *)context;
 #if defined(__x86_64__)
-  csn_cpu_detected() == CSN_CPU_AVX512 ? spin_avx512(rounds) : spin_avx2(rounds);
+  csn_cpu_detected() >= CSN_CPU_AVX512 ? spin_avx512(rounds) : spin_avx2(rounds);
 #endif
 }
 

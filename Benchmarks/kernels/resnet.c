@@ -44,14 +44,14 @@ static activation *make(network *net, csn_layout layout, int channels, int size,
   return into;
 }
 
-static const activation *add(network *net, const csn_conv_options *options, const activation *in, int channels,
-                             int kernel, int stride, int halo, bool relu, const activation *residual) {
+static const activation *add(network *net, const csn_conv_options *options, const activation *in, csn_layout layout,
+                             int channels, int kernel, int stride, int halo, bool relu, const activation *residual) {
   layer *layer = &net->layers[net->count++];
   csn_conv conv = csn_conv_make(in->shape.channels, channels, kernel, kernel);
   conv.stride_h = conv.stride_w = stride;
   conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = kernel / 2;
   if (relu) conv.lower = 0;
-  activation *out = make(net, CSN_BLOCKED, channels, (in->shape.height - 1) / stride + 1, halo, NULL);
+  activation *out = make(net, layout, channels, (in->shape.height - 1) / stride + 1, halo, NULL);
   layer->in = in, layer->out = out, layer->residual = residual;
   if (csn_conv_plan_make(&layer->plan, &conv, &in->shape, &out->shape, residual ? &residual->shape : NULL, options))
     exit(1);
@@ -71,24 +71,26 @@ static network *build(const csn_conv_options *options, int batch, bool bare) {
   network *net = calloc(1, sizeof *net);
   net->batch = batch;
   net->bare = bare;
+  const csn_layout layout = options->allow_bf16 && csn_cpu_level_has_amx(options->level) ? CSN_PAIRED : CSN_BLOCKED;
   make(net, CSN_PLANAR, 3, 224, 3, &net->input);
-  const activation *x = add(net, options, &net->input, 64, 7, 2, 0, true, NULL);
+  const activation *x = add(net, options, &net->input, layout, 64, 7, 2, 0, true, NULL);
   net->stem = *x;
   net->pooling = (csn_pooling){.kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .dilation_h = 1,
                                .dilation_w = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
-  x = make(net, CSN_BLOCKED, 64, 56, 0, &net->pooled);
+  x = make(net, layout, 64, 56, 0, &net->pooled);
   static const int blocks[] = {3, 4, 6, 3};
   for (int stage = 0; stage < 4; stage++)
     for (int block = 0; block < blocks[stage]; block++) {
       const int width = 64 << stage, stride = block == 0 && stage > 0 ? 2 : 1;
-      const activation *shortcut = block == 0 ? add(net, options, x, 4 * width, 1, stride, 0, false, NULL) : x;
-      const activation *narrow = add(net, options, x, width, 1, 1, 1, true, NULL);
-      narrow = add(net, options, narrow, width, 3, stride, 0, true, NULL);
-      x = add(net, options, narrow, 4 * width, 1, 1, 0, true, shortcut);
+      const activation *shortcut =
+          block == 0 ? add(net, options, x, layout, 4 * width, 1, stride, 0, false, NULL) : x;
+      const activation *narrow = add(net, options, x, layout, width, 1, 1, 1, true, NULL);
+      narrow = add(net, options, narrow, layout, width, 3, stride, 0, true, NULL);
+      x = add(net, options, narrow, layout, 4 * width, 1, 1, 0, true, shortcut);
     }
   net->last = *x;
   activation *pooled = make(net, CSN_BLOCKED, 2048, 1, 0, NULL);
-  add(net, options, pooled, 1000, 1, 1, 0, false, NULL);
+  add(net, options, pooled, CSN_BLOCKED, 1000, 1, 1, 0, false, NULL);
   return net;
 }
 

@@ -1,9 +1,8 @@
 import CKernels
 
 /// The levels that this processor has, portable first.
-let availableLevels: [csn_cpu_level] = [CSN_CPU_PORTABLE, CSN_CPU_AVX2, CSN_CPU_AVX512].filter {
-  $0.rawValue <= csn_cpu_detected().rawValue
-}
+let availableLevels: [csn_cpu_level] = [CSN_CPU_PORTABLE, CSN_CPU_AVX2, CSN_CPU_AVX512, CSN_CPU_AMX]
+  .filter { $0.rawValue <= csn_cpu_detected().rawValue }
 
 /// Numbers in -1..<1 from a seed, the same on every run.
 struct Numbers: Sendable {
@@ -49,39 +48,70 @@ final class Memory {
     (0..<Self.margin).allSatisfy { base[$0] == Self.canary && base[Self.margin + count + $0] == Self.canary }
   }
 
-  /// A tensor that holds `values` [N, C, H, W], with zeros in its halo and finite junk in lanes past the last channel.
+  /// A tensor that holds `values` [N, C, H, W], rounded where it is paired, with zeros in its halo and finite junk in
+  /// lanes past the last channel.
   convenience init(_ tensor: csn_tensor, values: [Float]) {
     self.init(tensor, fill: 3)
     withUnsafePointer(to: tensor) { csn_clear_halo($0, first, nil) }
-    forEach { index, offset in first[offset] = values[index] }
+    forEach { index, place in
+      let word = first[place.offset].bitPattern
+      let bits = roundedToBF16(values[index]).bitPattern
+      switch place.half {
+      case .low: first[place.offset] = Float(bitPattern: word & 0xFFFF_0000 | bits >> 16)
+      case .high: first[place.offset] = Float(bitPattern: word & 0xFFFF | bits)
+      case nil: first[place.offset] = values[index]
+      }
+    }
   }
 
   /// The elements [N, C, H, W].
   var values: [Float] {
     var result = [Float](
       repeating: 0, count: Int(tensor.images * tensor.channels * tensor.height * tensor.width))
-    forEach { index, offset in result[index] = first[offset] }
+    forEach { index, place in
+      let word = first[place.offset].bitPattern
+      switch place.half {
+      case .low: result[index] = Float(bitPattern: word << 16)
+      case .high: result[index] = Float(bitPattern: word & 0xFFFF_0000)
+      case nil: result[index] = first[place.offset]
+      }
+    }
     return result
   }
 
-  private func forEach(_ body: (_ index: Int, _ offset: Int) -> Void) {
-    let blocked = tensor.layout == CSN_BLOCKED
+  /// Where an element lies: floats from the first one, and which half of a pair it is.
+  private struct Place {
+    enum Half { case low, high }
+    var offset: Int
+    var half: Half?
+  }
+
+  private func forEach(_ body: (_ index: Int, _ place: Place) -> Void) {
+    let paired = tensor.layout == CSN_PAIRED
+    let channels = tensor.layout == CSN_PLANAR ? 1 : paired ? 32 : 16
     var index = 0
     for image in 0..<Int(tensor.images) {
       for channel in 0..<Int(tensor.channels) {
         for y in 0..<Int(tensor.height) {
           for x in 0..<Int(tensor.width) {
-            let block = blocked ? channel / 16 : channel
-            let pixel = blocked ? x * 16 + channel % 16 : x
-            body(
-              index, image * tensor.image_stride + block * tensor.block_stride + y * tensor.row_stride + pixel
-            )
+            let pixel = channels == 1 ? x : x * 16 + channel % 16
+            let offset =
+              image * tensor.image_stride + channel / channels * tensor.block_stride + y * tensor.row_stride
+              + pixel
+            let half: Place.Half? = paired ? (channel % 32 < 16 ? .low : .high) : nil
+            body(index, Place(offset: offset, half: half))
             index += 1
           }
         }
       }
     }
   }
+}
+
+/// The nearest number with eight significant bits.
+func roundedToBF16(_ value: Float) -> Float {
+  let bits = value.bitPattern
+  return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
 }
 
 /// 64-byte aligned memory of no particular kind.

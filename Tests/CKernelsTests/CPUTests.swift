@@ -7,6 +7,7 @@ import Testing
   @Test func levelsAreOrderedAndNamed() {
     #expect(csn_cpu_detected().rawValue >= CSN_CPU_PORTABLE.rawValue)
     #expect(String(cString: csn_cpu_name(CSN_CPU_AVX512)) == "avx512")
+    #expect(String(cString: csn_cpu_name(CSN_CPU_AMX)) == "amx")
     #expect(String(cString: csn_cpu_name(CSN_CPU_PORTABLE)) == "portable")
     #expect(csn_cpu_count() >= 1)
   }

@@ -24,12 +24,30 @@ struct ConvCase: Sendable, CustomStringConvertible {
   var edge = false
   /// Whether the output's rows follow each other, without a halo between them.
   var dense = false
+  /// Which tensors are paired.
+  var paired: Pairing = []
+
+  struct Pairing: OptionSet {
+    let rawValue: Int
+    static let input = Pairing(rawValue: 1)
+    static let output = Pairing(rawValue: 2)
+    static let residual = Pairing(rawValue: 4)
+  }
+
+  /// Whether products are of numbers rounded to bf16; and the levels that serve the case.
+  var rounds: Bool { algorithm == CSN_CONV_BF16 || algorithm == CSN_CONV_PLANAR_BF16 }
+  var levels: [csn_cpu_level] {
+    if !paired.isEmpty || algorithm == CSN_CONV_PLANAR_BF16 {
+      return availableLevels.filter { csn_cpu_level_has_amx($0) }
+    }
+    return rounds ? availableLevels.filter { csn_cpu_level_has_bf16($0) } : availableLevels
+  }
 
   var description: String {
     let name = String(cString: csn_conv_algorithm_name(algorithm))
     let flags =
       (residual ? " +res" : "") + (halo ? " halo" : "") + (planar ? " planar" : "") + (edge ? " edge" : "")
-      + (dense ? " dense" : "")
+      + (dense ? " dense" : "") + (paired.isEmpty ? "" : " paired \(paired.rawValue)")
     return
       "\(name) [\(images),\(inChannels),\(size.0),\(size.1)] -> \(outChannels), k\(kernel) s\(stride) d\(dilation) "
       + "p\(pads) g\(groups)\(flags)"
@@ -118,14 +136,15 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
     test.halo
     ? (test.pads.0, test.pads.1, test.pads.2 + test.kernel.0, test.pads.3 + test.kernel.1) : (0, 0, 0, 0)
   var inTensor = csn_tensor_make(
-    test.planar ? CSN_PLANAR : CSN_BLOCKED, Int32(test.images), Int32(test.inChannels), Int32(test.size.0),
-    Int32(test.size.1), Int32(frame.0), Int32(frame.1), Int32(frame.2), Int32(frame.3))
+    test.planar ? CSN_PLANAR : test.paired.contains(.input) ? CSN_PAIRED : CSN_BLOCKED, Int32(test.images),
+    Int32(test.inChannels), Int32(test.size.0), Int32(test.size.1), Int32(frame.0), Int32(frame.1), Int32(frame.2), Int32(frame.3))
   let outFrame: (Int32, Int32) = test.dense ? (0, 0) : (1, 2)
   var outTensor = csn_tensor_make(
-    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), outFrame.0, 0, 0,
-    outFrame.1)
+    test.paired.contains(.output) ? CSN_PAIRED : CSN_BLOCKED, Int32(test.images), Int32(test.outChannels),
+    Int32(oh), Int32(ow), outFrame.0, 0, 0, outFrame.1)
   var residualTensor = csn_tensor_make(
-    CSN_BLOCKED, Int32(test.images), Int32(test.outChannels), Int32(oh), Int32(ow), 0, 0, 0, 0)
+    test.paired.contains(.residual) ? CSN_PAIRED : CSN_BLOCKED, Int32(test.images), Int32(test.outChannels),
+    Int32(oh), Int32(ow), 0, 0, 0, 0)
   var options = csn_conv_default_options()
   options.level = level
   options.threads = Int32(threads)
@@ -155,12 +174,6 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
   return result
 }
 
-/// The nearest number with eight significant bits.
-func roundedToBF16(_ value: Float) -> Float {
-  let bits = value.bitPattern
-  return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
-}
-
 /// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms'
 /// magnitudes.
 func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
@@ -170,17 +183,21 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   let w = numbers.array(test.weightCount)
   let b = numbers.array(test.outChannels)
   let r = numbers.array(test.images * test.outChannels * oh * ow)
-  let bf16 = test.algorithm == CSN_CONV_BF16
+  let added = test.paired.contains(.residual) ? r.map(roundedToBF16) : r
   let expected =
-    bf16 ? test.reference(x.map(roundedToBF16), w.map(roundedToBF16), b, r) : test.reference(x, w, b, r)
-  for level in availableLevels where !bf16 || csn_cpu_level_has_bf16(level) {
+    test.rounds
+    ? test.reference(x.map(roundedToBF16), w.map(roundedToBF16), b, added) : test.reference(x, w, b, added)
+  // Rounding the output to eight bits moves it by half a unit of the last, 1/256 of it at most.
+  let rounding = test.paired.contains(.output) ? 1.0 / 256 : 0
+  for level in test.levels {
     var first: [Float]?
     for threads in [1, 2, 3] {
       let result = run(test, level: level, threads: threads, x: x, w: w, b: b, r: r)
       #expect(result.status == CSN_OK, "\(test)", sourceLocation: sourceLocation)
       #expect(result.isIntact, "\(test): wrote outside", sourceLocation: sourceLocation)
       guard result.values.count == expected.count else { return }
-      let worst = zip(result.values, expected).map { abs(Double($0) - $1.0) / max($1.1, 1) }
+      let worst = zip(result.values, expected)
+        .map { (abs(Double($0) - $1.0) - rounding * abs($1.0)) / max($1.1, 1) }
         .reduce(0) { $1.isNaN ? .infinity : max($0, $1) }
       #expect(worst <= tolerance, "\(test) level \(level.rawValue)", sourceLocation: sourceLocation)
       if let first {
@@ -506,6 +523,91 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ]
 
   @Test(arguments: bf16Cases) func bf16(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  /// Every tensor paired, and each mixture with blocked ones; halos that serve and such that are too narrow.
+  static let pairedCases: [ConvCase] =
+    bf16Cases.enumerated().map { index, test in
+      var test = test
+      test.paired = ConvCase.Pairing(rawValue: index % 7 + 1)
+      return test
+    }
+    + [
+      // Spans that overlap, in rows and in planes that are one long row.
+      ConvCase(
+        inChannels: 40, outChannels: 72, kernel: (3, 3), pads: (1, 1, 1, 1), size: (9, 51), residual: true,
+        bounds: (0, .infinity), algorithm: CSN_CONV_BF16, halo: true, paired: [.input, .output, .residual]),
+      ConvCase(
+        images: 2, inChannels: 64, outChannels: 100, size: (7, 7), residual: true, bounds: (-1, 1),
+        algorithm: CSN_CONV_BF16, dense: true, paired: [.input, .output, .residual]),
+      ConvCase(
+        inChannels: 33, outChannels: 17, stride: (2, 2), size: (14, 15), residual: true,
+        algorithm: CSN_CONV_BF16, paired: [.input, .output]),
+    ]
+
+  @Test(arguments: pairedCases) func paired(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  static let planarBF16Cases: [ConvCase] =
+    (planarCases.filter { $0.dilation == (1, 1) } + [
+      // Kernel rows that take one tile row to the last place, and several; missing channels.
+      ConvCase(inChannels: 4, outChannels: 33, kernel: (2, 8), size: (4, 40)),
+      ConvCase(
+        images: 2, inChannels: 1, outChannels: 20, kernel: (3, 11), stride: (2, 8), pads: (1, 5, 1, 5),
+        size: (9, 90), residual: true, bounds: (0, .infinity)),
+      ConvCase(inChannels: 2, outChannels: 64, kernel: (1, 32), size: (3, 40)),
+    ]).flatMap { test in
+      [ConvCase.Pairing(), .output].map { paired in
+        var test = test
+        test.planar = true
+        test.paired = paired
+        test.algorithm = CSN_CONV_PLANAR_BF16
+        return test
+      }
+    }
+
+  @Test(arguments: planarBF16Cases) func planarBF16(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+
+  @Test func pairsAreRefusedWithoutTiles() {
+    var plan = csn_conv_plan()
+    var conv = csn_conv_make(32, 32, 1, 1)
+    var (blocked, paired) = (tensor(1, 32, (4, 4)), tensor(1, 32, (4, 4), CSN_PAIRED))
+    var options = csn_conv_default_options()
+    for level in availableLevels {
+      options.level = level
+      let expected = csn_cpu_level_has_amx(level) ? CSN_OK : CSN_UNSUPPORTED
+      #expect(csn_conv_plan_make(&plan, &conv, &paired, &paired, nil, &options) == expected)
+      #expect(csn_conv_plan_make(&plan, &conv, &blocked, &paired, nil, &options) == expected)
+      #expect(csn_conv_plan_make(&plan, &conv, &paired, &blocked, nil, &options) == expected)
+    }
+  }
+
+  @Test func tilesAreChosenWhereRoundingIsAllowed() {
+    var conv = csn_conv_make(64, 64, 3, 3)
+    var (x, y) = (tensor(1, 64, (9, 9)), tensor(1, 64, (7, 7)))
+    var stem = csn_conv_make(3, 64, 3, 3)
+    var image = tensor(1, 3, (9, 9), CSN_PLANAR)
+    var options = csn_conv_default_options()
+    options.allow_bf16 = true
+    for level in availableLevels where csn_cpu_level_has_amx(level) {
+      options.level = level
+      #expect(csn_conv_select(&conv, &x, &y, &options) == CSN_CONV_BF16)
+      #expect(csn_conv_select(&stem, &image, &y, &options) == CSN_CONV_PLANAR_BF16)
+    }
+  }
+
+  @Test func planarBF16IsRefusedForOtherShapes() {
+    func weights(_ channels: Int32, _ kernel: (Int32, Int32), _ change: (inout csn_conv) -> Void = { _ in }) -> Int {
+      var conv = csn_conv_make(channels, 40, kernel.0, kernel.1)
+      change(&conv)
+      return csn_conv_weight_count(CSN_CONV_PLANAR_BF16, &conv)
+    }
+    #expect(weights(3, (7, 7)) == 2 * 7 * 16 * 32)
+    #expect(weights(3, (2, 9)) == 2 * 2 * 2 * 16 * 32)
+    #expect(weights(5, (7, 7)) == 0)
+    #expect(weights(3, (7, 33)) == 0)
+    #expect(weights(3, (7, 7)) { $0.stride_w = 9 } == 0)
+    #expect(weights(3, (7, 7)) { $0.dilation_h = 2 } == 0)
+    #expect(weights(3, (7, 7)) { ($0.padding, $0.pad_top) = (CSN_PAD_EDGE, 1) } == 0)
+  }
 
   @Test func bf16IsRefusedWhereTheProcessorHasNone() {
     var plan = csn_conv_plan()

@@ -71,19 +71,34 @@ extension ForcedLevels {
         count_padding: countPadding)
       var numbers = Numbers(seed: 3)
       let x = numbers.array(test.images * test.channels * test.size.0 * test.size.1)
-      var inTensor = tensor(test.images, test.channels, test.size)
-      var outTensor = tensor(test.images, test.channels, out)
-      #expect(csn_pooling_check(&pooling, &inTensor, &outTensor) == CSN_OK)
-      let expected = reference(test, x, out: out, maximum: maximum, countPadding: countPadding)
-      let input = Memory(inTensor, values: x)
-      for values in everyLevel({ pool in
-        let output = Memory(outTensor)
-        csn_pooling_run(&pooling, &inTensor, input.first, &outTensor, output.first, pool)
-        #expect(output.isIntact)
-        return output.values
-      }) {
-        expectNear(values, expected, tolerance: 1e-6)
+      for layout in [CSN_BLOCKED, CSN_PAIRED] {
+        var inTensor = tensor(test.images, test.channels, test.size, layout)
+        var outTensor = tensor(test.images, test.channels, out, layout)
+        #expect(csn_pooling_check(&pooling, &inTensor, &outTensor) == CSN_OK)
+        let paired = layout == CSN_PAIRED
+        let expected = reference(
+          test, paired ? x.map(roundedToBF16) : x, out: out, maximum: maximum, countPadding: countPadding)
+        let input = Memory(inTensor, values: x)
+        for values in everyLevel({ pool in
+          let output = Memory(outTensor)
+          csn_pooling_run(&pooling, &inTensor, input.first, &outTensor, output.first, pool)
+          #expect(output.isIntact)
+          return output.values
+        }) {
+          // Averages of pairs are rounded to eight bits; maxima are exact.
+          expectNear(values, expected, tolerance: maximum ? 0 : paired ? 1.0 / 256 : 1e-6)
+        }
       }
+    }
+
+    @Test func refusesOtherLayouts() {
+      var pooling = csn_pooling(
+        kind: CSN_POOLING_MAX, kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, dilation_h: 1, dilation_w: 1,
+        pad_top: 0, pad_left: 0, pad_bottom: 0, pad_right: 0, count_padding: false)
+      var (blocked, paired) = (tensor(1, 16, (4, 4)), tensor(1, 16, (4, 4), CSN_PAIRED))
+      var planar = tensor(1, 16, (4, 4), CSN_PLANAR)
+      #expect(csn_pooling_check(&pooling, &blocked, &paired) == CSN_UNSUPPORTED)
+      #expect(csn_pooling_check(&pooling, &planar, &planar) == CSN_UNSUPPORTED)
     }
 
     @Test func refusesEmptyWindows() {
@@ -96,12 +111,15 @@ extension ForcedLevels {
       #expect(csn_pooling_check(&pooling, &inTensor, &outTensor) == CSN_INVALID)
     }
 
-    @Test(arguments: [(1, 16, (7, 7)), (3, 37, (1, 1)), (2, 2048, (5, 3))])
-    func wholePlanes(_ images: Int, _ channels: Int, _ size: (Int, Int)) {
+    @Test(
+      arguments: [(1, 16, (7, 7)), (3, 37, (1, 1)), (2, 2048, (5, 3))], [CSN_BLOCKED, CSN_PAIRED])
+    func wholePlanes(_ shape: (Int, Int, (Int, Int)), _ layout: csn_layout) {
+      let (images, channels, size) = shape
       var numbers = Numbers(seed: 4)
       let area = size.0 * size.1
-      let x = numbers.array(images * channels * area)
-      var inTensor = tensor(images, channels, size)
+      let exact = numbers.array(images * channels * area)
+      let x = layout == CSN_PAIRED ? exact.map(roundedToBF16) : exact
+      var inTensor = tensor(images, channels, size, layout)
       let input = Memory(inTensor, values: x)
       let planes = (0..<(images * channels)).map { x[($0 * area)..<(($0 + 1) * area)].map(Double.init) }
       for values in everyLevel({ pool in

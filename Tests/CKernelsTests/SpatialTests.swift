@@ -4,17 +4,17 @@ import Testing
 
 extension ForcedLevels {
   @Suite struct SpatialTests {
-    @Test(arguments: [CSN_BLOCKED, CSN_PLANAR], [CSN_BLOCKED, CSN_PLANAR])
+    @Test(arguments: [CSN_BLOCKED, CSN_PLANAR, CSN_PAIRED], [CSN_BLOCKED, CSN_PLANAR, CSN_PAIRED])
     func reorder(_ from: csn_layout, _ to: csn_layout) {
       var numbers = Numbers(seed: 8)
-      for (channels, size) in [(3, (5, 33)), (16, (7, 7)), (37, (1, 17))] {
+      for (channels, size) in [(3, (5, 33)), (16, (7, 7)), (37, (1, 17)), (50, (2, 70))] {
         let x = numbers.array(2 * channels * size.0 * size.1)
         var source = csn_tensor_make(from, 2, Int32(channels), Int32(size.0), Int32(size.1), 1, 2, 0, 1)
         var target = csn_tensor_make(to, 2, Int32(channels), Int32(size.0), Int32(size.1), 0, 1, 2, 0)
         let input = Memory(source, values: x)
         let output = Memory(target)
         withPool(threads: 2) { csn_reorder(&source, input.first, &target, output.first, $0) }
-        #expect(output.values == x)
+        #expect(output.values == (from == CSN_PAIRED || to == CSN_PAIRED ? x.map(roundedToBF16) : x))
         #expect(output.isIntact)
         if from == CSN_PLANAR && to == CSN_BLOCKED && channels % 16 != 0 {
           let lanes = target.block_stride * (channels / 16) + channels % 16
@@ -23,14 +23,31 @@ extension ForcedLevels {
       }
     }
 
-    @Test(arguments: [CSN_BLOCKED, CSN_PLANAR])
+    @Test func roundingToPairs() {
+      // Ties to even, both ways; the largest number rounds to infinity; NaN stays, whatever its bits.
+      let bits: [UInt32] = [
+        0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F7F_FFFF, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x8000_0000,
+      ]
+      let expected: [UInt32] = [
+        0x3F80_0000, 0x3F82_0000, 0x3F81_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0xFFFF_0000, 0x8000_0000,
+      ]
+      var (planar, paired) = (tensor(1, 1, (1, 8), CSN_PLANAR), tensor(1, 1, (1, 8), CSN_PAIRED))
+      let input = Memory(planar)
+      for (index, bits) in bits.enumerated() { input.first[index] = Float(bitPattern: bits) }
+      let output = Memory(paired)
+      csn_reorder(&planar, input.first, &paired, output.first, nil)
+      #expect((0..<8).map { output.first[$0 * 16].bitPattern << 16 } == expected)
+    }
+
+    @Test(arguments: [CSN_BLOCKED, CSN_PLANAR, CSN_PAIRED])
     func halo(_ layout: csn_layout) {
       var tensor = csn_tensor_make(layout, 2, 20, 3, 4, 1, 2, 3, 1)
       let memory = Memory(tensor, fill: 7)
+      let before = memory.values
       withPool(threads: 2) { csn_clear_halo(&tensor, memory.first, $0) }
-      #expect(memory.values.allSatisfy { $0 == 7 })
+      #expect(memory.values == before)
       #expect(memory.isIntact)
-      let pixel = layout == CSN_BLOCKED ? 16 : 1
+      let pixel = layout == CSN_PLANAR ? 1 : 16
       #expect(memory.first[-pixel] == 0 && memory.first[4 * pixel] == 0)
       #expect(memory.first[-tensor.row_stride] == 0 && memory.first[5 * tensor.row_stride] == 0)
     }

@@ -17,7 +17,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Whether the algorithm reads a planar input.
 static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
-  return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4;
+  return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4 || algorithm == CSN_CONV_PLANAR_BF16;
 }
 
 /// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
@@ -74,6 +74,17 @@ void csn_direct_plan(csn_conv_plan *plan);
 void csn_winograd_plan(csn_conv_plan *plan);
 void csn_depthwise_plan(csn_conv_plan *plan);
 void csn_strassen_plan(csn_conv_plan *plan);
+void csn_amx_plan(csn_conv_plan *plan);
+
+/// What the input lacks on its bottom or right: places that the last output reads beyond the end.
+int64_t csn_conv_overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad);
+
+/// Chooses how many chunks to make of the tiles, and how many of the panels; a chunk's input should not be larger than
+/// `chunk_input_bytes`.
+void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_input_bytes);
+
+/// The first panel of chunk `index`; negative where there is no such chunk.
+int csn_conv_first_panel(const csn_conv_plan *plan, int index);
 
 /// Whether the frame of `source`, the staged input, can be filled with the nearest pixels, where that is asked for.
 bool csn_edge_fits(const csn_conv_plan *plan);
@@ -93,6 +104,10 @@ void csn_depthwise_run(const csn_conv_plan *plan, const float *in, const float *
 void csn_strassen_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                       const float *residual, float *out, void *scratch, csn_pool *pool);
 
-/// Packs for Winograd, and for Strassen; sizes are right.
+void csn_amx_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                      const float *residual, float *out, void *scratch, csn_pool *pool);
+
+/// Packs for Winograd, for Strassen, and for planar bf16; sizes are right.
 void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
 void csn_strassen_pack(const csn_conv *conv, const float *weights, float *packed);
+void csn_amx_pack_planar(const csn_conv *conv, const float *weights, float *packed);

@@ -246,19 +246,13 @@ static void run_panel(direct_chunk *chunk, int panel, int next) {
   }
 }
 
-/// The first panel of chunk `index`; negative where there is no such chunk.
-static int first_panel_of(const csn_conv_plan *plan, int index) {
-  if (index < 0 || index >= plan->tile_chunks * plan->panel_chunks) return -1;
-  return csn_share(plan->panels, index / plan->tile_chunks, plan->panel_chunks);
-}
-
 static void run_chunk(void *context, int index, int worker) {
   const direct_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
   const bool planar = plan->source.layout == CSN_PLANAR;
   const int tile_chunk = index % plan->tile_chunks, panel_chunk = index / plan->tile_chunks;
-  const int first_panel = first_panel_of(plan, index);
+  const int first_panel = csn_conv_first_panel(plan, index);
   const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
   float *room = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   direct_chunk chunk = {
@@ -283,7 +277,7 @@ static void run_chunk(void *context, int index, int worker) {
     chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
     chunk.pairs = room;
   }
-  int after = first_panel_of(plan, csn_pool_likely_next(index, worker, plan->threads));
+  int after = csn_conv_first_panel(plan, csn_pool_likely_next(index, worker, plan->threads));
   // The weights that this chunk began with are not far.
   if (after == first_panel) after = -1;
   for (int panel = first_panel; panel < end_panel; panel++)

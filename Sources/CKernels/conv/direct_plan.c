@@ -15,8 +15,7 @@ enum {
   chunks_per_thread = 8,
 };
 
-/// What the input lacks on its bottom or right: places that the last output reads beyond the end.
-static int64_t overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad) {
+int64_t csn_conv_overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad) {
   return csn_max64(0, (out - 1) * stride + (kernel - 1) * dilation - pad - (in - 1));
 }
 
@@ -27,10 +26,10 @@ static void stage_input(csn_conv_plan *plan) {
   const csn_tensor *in = &plan->in;
   plan->step_h = conv->stride_h;
   plan->step_w = conv->stride_w;
-  const int64_t bottom = overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h, conv->dilation_h,
-                                  conv->pad_top);
-  const int64_t right = overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w, conv->dilation_w,
-                                 conv->pad_left);
+  const int64_t bottom = csn_conv_overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h,
+                                           conv->dilation_h, conv->pad_top);
+  const int64_t right = csn_conv_overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w,
+                                          conv->dilation_w, conv->pad_left);
   plan->source = *in;
   if (plan->algorithm == CSN_CONV_BF16) {
     // Pairs, always in scratch.
@@ -66,9 +65,12 @@ static void cut_tiles(csn_conv_plan *plan) {
   plan->tiles = tiles <= INT32_MAX ? (int32_t)tiles : 0;
 }
 
-/// Chooses how many chunks to make of the tiles, and how many of the panels.
-static void cut_chunks(csn_conv_plan *plan) {
-  if (plan->tiles == 0) return;
+int csn_conv_first_panel(const csn_conv_plan *plan, int index) {
+  if (index < 0 || index >= plan->tile_chunks * plan->panel_chunks) return -1;
+  return csn_share(plan->panels, index / plan->tile_chunks, plan->panel_chunks);
+}
+
+void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_input_bytes) {
   const csn_tensor *source = &plan->source;
   int64_t input_bytes = (int64_t)csn_tensor_blocks(source) * source->block_stride * source->images * 4;
   int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
@@ -127,8 +129,8 @@ void csn_direct_plan(csn_conv_plan *plan) {
     if (plan->has_residual) csn_tensor_flatten(&plan->addend);
   }
   cut_tiles(plan);
-  cut_chunks(plan);
   if (plan->tiles == 0) return;
+  csn_conv_cut_chunks(plan, chunk_input_bytes);
   split_depth(plan);
   plan_gathering(plan);
   if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);

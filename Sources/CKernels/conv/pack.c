@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "conv/amx/amx.h"
 #include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
@@ -54,6 +55,8 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
     per_panel = (int64_t)csn_winograd_in_blocks(algorithm, conv) * csn_block * (m + 2) * (m + 2);
   else if (algorithm == CSN_CONV_BF16)
     per_panel = (int64_t)csn_bf16_blocks(conv) * csn_block * taps;
+  else if (algorithm == CSN_CONV_PLANAR_BF16)
+    per_panel = (int64_t)csn_amx_planar_taps(conv) * csn_block * conv->kernel_h;
   else
     per_panel = (int64_t)csn_conv_panel_blocks(conv) * csn_block * taps;
   int64_t count;
@@ -135,6 +138,8 @@ csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, con
     csn_winograd_pack(algorithm, conv, weights, packed);
   else if (algorithm == CSN_CONV_BF16)
     csn_bf16_pack(conv, weights, packed);
+  else if (algorithm == CSN_CONV_PLANAR_BF16)
+    csn_amx_pack_planar(conv, weights, packed);
   else if (algorithm == CSN_CONV_STRASSEN)
     csn_strassen_pack(conv, weights, packed);
   else

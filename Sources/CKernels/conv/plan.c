@@ -1,9 +1,10 @@
 #include <string.h>
 
+#include "conv/amx/amx.h"
 #include "conv/bf16/bf16.h"
 #include "conv/conv.h"
 
-enum { max_attribute = 1 << 20, max_threads = 256 };
+enum { max_attribute = 1 << 20, max_threads = 256, max_planar_bf16_kernel_w = 32, max_planar_bf16_stride = 8 };
 
 csn_conv csn_conv_make(int32_t in_channels, int32_t out_channels, int32_t kernel_h, int32_t kernel_w) {
   return (csn_conv){
@@ -30,6 +31,7 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
       [CSN_CONV_BF16] = "bf16",
       [CSN_CONV_PLANAR_WINOGRAD4] = "planar-winograd4",
       [CSN_CONV_STRASSEN] = "strassen",
+      [CSN_CONV_PLANAR_BF16] = "planar-bf16",
   };
   return (unsigned)algorithm < sizeof names / sizeof *names && names[algorithm] ? names[algorithm] : "unknown";
 }
@@ -71,8 +73,17 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_STRASSEN:
       return csn_conv_is_pointwise(conv) && conv->groups == 1 && conv->in_channels % (2 * csn_block) == 0 &&
              conv->out_channels % (2 * csn_panel) == 0;
+    case CSN_CONV_PLANAR_BF16:
+      return conv->groups == 1 && conv->in_channels <= csn_amx_planar_channels && !csn_conv_has_edges(conv) &&
+             conv->dilation_h == 1 && conv->dilation_w == 1 && conv->kernel_w <= max_planar_bf16_kernel_w &&
+             conv->stride_h <= max_planar_bf16_stride && conv->stride_w <= max_planar_bf16_stride;
     default: return false;
   }
+}
+
+/// Whether AMX's tiles compute it, on a processor that has them.
+static bool runs_on_tiles(csn_conv_algorithm algorithm, csn_cpu_level level) {
+  return (algorithm == CSN_CONV_BF16 || algorithm == CSN_CONV_PLANAR_BF16) && csn_cpu_level_has_amx(level);
 }
 
 int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t strip_weights) {
@@ -106,7 +117,7 @@ static bool spans(int64_t in, int64_t pads, int64_t kernel, int64_t dilation, in
 }
 
 static bool shapes_fit(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out, const csn_tensor *residual) {
-  if (!csn_tensor_is_valid(in) || !csn_tensor_is_valid(out) || out->layout != CSN_BLOCKED) return false;
+  if (!csn_tensor_is_valid(in) || !csn_tensor_is_valid(out) || out->layout == CSN_PLANAR) return false;
   if (in->channels != conv->in_channels || out->channels != conv->out_channels || in->images != out->images)
     return false;
   if (!spans(in->height, (int64_t)conv->pad_top + conv->pad_bottom, conv->kernel_h, conv->dilation_h, conv->stride_h,
@@ -115,7 +126,7 @@ static bool shapes_fit(const csn_conv *conv, const csn_tensor *in, const csn_ten
              out->width))
     return false;
   if (!residual) return true;
-  return csn_tensor_is_valid(residual) && residual->layout == CSN_BLOCKED && residual->images == out->images &&
+  return csn_tensor_is_valid(residual) && residual->layout != CSN_PLANAR && residual->images == out->images &&
          residual->channels == out->channels && residual->height == out->height && residual->width == out->width;
 }
 
@@ -134,6 +145,11 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (!csn_conv_serves(algorithm, conv) || csn_conv_is_planar(algorithm) != (in->layout == CSN_PLANAR))
     return CSN_UNSUPPORTED;
   if (algorithm == CSN_CONV_BF16 && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
+  plan->amx = runs_on_tiles(algorithm, options->level);
+  if (algorithm == CSN_CONV_PLANAR_BF16 && !plan->amx) return CSN_UNSUPPORTED;
+  const bool paired = in->layout == CSN_PAIRED || out->layout == CSN_PAIRED ||
+                      (residual && residual->layout == CSN_PAIRED);
+  if (paired && !plan->amx) return CSN_UNSUPPORTED;
   plan->conv = *conv;
   plan->in = *in;
   plan->out = *out;
@@ -146,13 +162,16 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (plan->weight_count == 0) return CSN_INVALID;
   plan->panels = csn_conv_panels(conv);
   plan->panel_blocks = algorithm == CSN_CONV_PLANAR ? conv->in_channels
+                       : algorithm == CSN_CONV_PLANAR_BF16 ? 1
                        : algorithm == CSN_CONV_BF16 ? csn_bf16_blocks(conv)
                                                     : csn_conv_panel_blocks(conv);
   plan->bias_count = (size_t)plan->panels * csn_panel;
   int64_t outputs = (int64_t)out->images * out->height * out->width;
   int64_t products = (int64_t)(conv->in_channels / conv->groups) * conv->kernel_h * conv->kernel_w;
   if (__builtin_mul_overflow(outputs * conv->out_channels, products, &plan->macs)) return CSN_INVALID;
-  if (csn_winograd_outputs(algorithm))
+  if (plan->amx)
+    csn_amx_plan(plan);
+  else if (csn_winograd_outputs(algorithm))
     csn_winograd_plan(plan);
   else if (algorithm == CSN_CONV_DEPTHWISE)
     csn_depthwise_plan(plan);
@@ -165,6 +184,12 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
 
 void csn_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                   const float *residual, float *out, void *scratch, csn_pool *pool) {
+#if defined(__x86_64__)
+  if (plan->amx) {
+    csn_amx_conv_run(plan, in, weights, bias, residual, out, scratch, pool);
+    return;
+  }
+#endif
   if (csn_winograd_outputs(plan->algorithm))
     csn_winograd_run(plan, in, weights, bias, residual, out, scratch, pool);
   else if (plan->algorithm == CSN_CONV_DEPTHWISE)

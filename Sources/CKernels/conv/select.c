@@ -59,11 +59,17 @@ static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn
 
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                                    const csn_conv_options *options) {
+  // Tiles are several times faster than any fp32 algorithm; and paired tensors want them.
+  const bool paired = in->layout == CSN_PAIRED || out->layout == CSN_PAIRED;
+  const bool tiles = (options->allow_bf16 || paired) && csn_cpu_level_has_amx(options->level);
   if (in->layout == CSN_PLANAR) {
+    if (tiles && csn_conv_serves(CSN_CONV_PLANAR_BF16, conv)) return CSN_CONV_PLANAR_BF16;
     const bool is_winograd = csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv) && options->winograd_limit >= 4 &&
                              cost_of(&planar_winograd_cost, conv, out) < direct_cost(CSN_CONV_PLANAR, conv, out);
     return is_winograd ? CSN_CONV_PLANAR_WINOGRAD4 : CSN_CONV_PLANAR;
   }
+  if (tiles && csn_conv_serves(CSN_CONV_BF16, conv) && (paired || conv->in_channels >= bf16_channels))
+    return CSN_CONV_BF16;
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
                     csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;

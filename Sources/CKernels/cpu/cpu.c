@@ -3,15 +3,53 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[] = {"portable", "avx2", "avx512"};
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#endif
+
+static const char *const names[] = {"portable", "avx2", "avx512", "amx"};
 
 const char *csn_cpu_name(csn_cpu_level level) {
   return (unsigned)level < sizeof names / sizeof *names ? names[level] : "unknown";
 }
+
+#if defined(__x86_64__) && defined(__linux__)
+
+/// Whether processor and system have tiles of bf16, and the system lets this process use them.
+static bool asks_for_tiles(void) {
+  enum { bf16_bit = 1 << 22, tile_bit = 1 << 24, both_bits = bf16_bit | tile_bit };
+  // The state that tiles add to a thread: configuration and data. Data is large: the system wants to be asked for it.
+  enum { tile_state = 3 << 17, tile_data = 18, request_permission = 0x1023 };
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & both_bits) != both_bits) return false;
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if ((low & tile_state) != tile_state) return false;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
+// -1 until first asked for. The permission is the whole process's: to ask twice does no harm.
+static _Atomic int tiles = -1;
+
+static bool has_tiles(void) {
+  int known = atomic_load_explicit(&tiles, memory_order_relaxed);
+  if (known >= 0) return known;
+  known = __builtin_cpu_supports("avx512bf16") && asks_for_tiles();
+  atomic_store_explicit(&tiles, known, memory_order_relaxed);
+  return known;
+}
+
+#else
+
+static bool has_tiles(void) { return false; }
+
+#endif
 
 csn_cpu_level csn_cpu_detected(void) {
 #if defined(__x86_64__)
@@ -19,7 +57,7 @@ csn_cpu_level csn_cpu_detected(void) {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return CSN_CPU_PORTABLE;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return CSN_CPU_AVX512;
+    return has_tiles() ? CSN_CPU_AMX : CSN_CPU_AVX512;
   return CSN_CPU_AVX2;
 #else
   return CSN_CPU_PORTABLE;
@@ -54,7 +92,7 @@ csn_cpu_level csn_cpu_force(csn_cpu_level level) {
 
 bool csn_cpu_level_has_bf16(csn_cpu_level level) {
 #if defined(__x86_64__)
-  return level == CSN_CPU_AVX512 && csn_cpu_detected() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
+  return level >= CSN_CPU_AVX512 && csn_cpu_detected() >= CSN_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
 #else
   (void)level;
   return false;
@@ -63,9 +101,13 @@ bool csn_cpu_level_has_bf16(csn_cpu_level level) {
 
 bool csn_cpu_has_bf16(void) { return csn_cpu_level_has_bf16(csn_cpu_current()); }
 
+bool csn_cpu_level_has_amx(csn_cpu_level level) { return level >= CSN_CPU_AMX && csn_cpu_detected() >= CSN_CPU_AMX; }
+
+bool csn_cpu_has_amx(void) { return csn_cpu_level_has_amx(csn_cpu_current()); }
+
 bool csn_cpu_has_vnni(void) {
 #if defined(__x86_64__)
-  return csn_cpu_current() == CSN_CPU_AVX512 && __builtin_cpu_supports("avx512vnni");
+  return csn_cpu_current() >= CSN_CPU_AVX512 && __builtin_cpu_supports("avx512vnni");
 #else
   return false;
 #endif

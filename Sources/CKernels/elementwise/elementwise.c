@@ -4,7 +4,7 @@ enum { chunk_floats = 1 << 14 };
 
 static const csn_elementwise_kernels *kernels(void) {
 #if defined(__x86_64__)
-  if (csn_cpu_current() == CSN_CPU_AVX512) return &csn_elementwise_kernels_avx512;
+  if (csn_cpu_current() >= CSN_CPU_AVX512) return &csn_elementwise_kernels_avx512;
   if (csn_cpu_current() == CSN_CPU_AVX2) return &csn_elementwise_kernels_avx2;
 #endif
   return &csn_elementwise_kernels_portable;

@@ -15,10 +15,11 @@
 //
 // - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own
 //   scratch.
-// - The input is blocked, or planar for CSN_CONV_PLANAR and CSN_CONV_PLANAR_WINOGRAD4 (few input channels: a
-//   network's first layer). The output and the residual are blocked.
-// - Where the input's halo covers the padding, the direct algorithm reads the input in place; else it copies it to
-//   scratch first. Winograd and depthwise convolution need no halo; planar Winograd always copies.
+// - The input is blocked, or planar for CSN_CONV_PLANAR, CSN_CONV_PLANAR_WINOGRAD4 and CSN_CONV_PLANAR_BF16 (few input
+//   channels: a network's first layer). The output and the residual are blocked. At CSN_CPU_AMX, the bf16 algorithms
+//   take input (but a planar one), output and residual paired or blocked, each as it likes; none else takes pairs.
+// - Where the input's halo covers the padding, the direct algorithm reads the input in place, and so does bf16 a paired
+//   one; else they copy it to scratch first. Winograd and depthwise convolution need no halo; planar Winograd and planar bf16 always copy.
 // - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
 //   scratch, framed by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
@@ -60,8 +61,8 @@ typedef enum {
   CSN_CONV_WINOGRAD2 = 4,
   CSN_CONV_WINOGRAD4 = 5,
   CSN_CONV_WINOGRAD6 = 6,
-  /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors stay
-  /// fp32.
+  /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors are
+  /// blocked or, at CSN_CPU_AMX, paired.
   CSN_CONV_BF16 = 7,
   /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces
   /// of 3x3 by the stride's phases; one group, dilation 1.
@@ -69,6 +70,9 @@ typedef enum {
   /// Blocked input, Strassen's seven products of half the size in place of eight: 1x1 kernels without padding, one
   /// group, multiples of 32 input and 64 output channels. Rounding errors are those of a pixel and its neighbour.
   CSN_CONV_STRASSEN = 9,
+  /// Planar input of at most four channels, rounded to bf16, and fp32 sums; where csn_cpu_has_amx(). Kernels up to 32
+  /// wide, stride up to 8, one group, dilation 1.
+  CSN_CONV_PLANAR_BF16 = 10,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.
@@ -79,7 +83,8 @@ typedef struct {
   /// percent on large images at three to four times the rounding error of 4 (itself about ten times that of the
   /// direct algorithm). 0 rules out Strassen's algorithm too.
   int32_t winograd_limit;
-  /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false.
+  /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false. It does where input or
+  /// output are paired.
   bool allow_bf16;
   csn_cpu_level level;
   /// Threads of the pool that will run it; the scratch serves so many.
@@ -104,6 +109,10 @@ typedef struct {
   // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
   csn_tensor source, target, addend;
   bool staged, thinned, scattered, gathered;
+  // Whether AMX's tiles compute it: then `tiles` are pairs of spans, of so many pixels each, and tiles_per_row counts
+  // spans.
+  bool amx;
+  int32_t span;
   // The stride at which tiles read the source.
   int32_t step_h, step_w;
   // Panels of output channels, and input blocks that each reads; Strassen's are of 64, and of half of the blocks.
@@ -142,7 +151,8 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
 /// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32],
 /// of planar input [frequency][out/32][(piece, in)/16][16][32]; bf16:
-/// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32; Strassen:
+/// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32; planar
+/// bf16: [out/32][kernel_h][kernel_w/8][16][32], each word channels 0 and 1 or 2 and 3 of a tap; Strassen:
 /// [product][out/64][in/32][16][32].
 csn_status csn_conv_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed);
 

@@ -1,4 +1,4 @@
-// Padding and resizing of the spatial axes, on either layout.
+// Padding and resizing of the spatial axes, on the blocked and the planar layout.
 #pragma once
 #include "csn_tensor.h"
 

@@ -24,6 +24,7 @@ static int32_t source(csn_pad_mode mode, int64_t index, int64_t extent) {
 
 csn_status csn_pad_check(const csn_pad *pad, const csn_tensor *in, const csn_tensor *out) {
   if (!csn_tensor_is_valid(in) || !csn_tensor_is_valid(out) || in->layout != out->layout) return CSN_INVALID;
+  if (in->layout == CSN_PAIRED) return CSN_UNSUPPORTED;
   if (in->images != out->images || in->channels != out->channels) return CSN_INVALID;
   if ((unsigned)pad->mode > CSN_PAD_WRAP) return CSN_INVALID;
   if (pad->mode == CSN_PAD_REFLECT) {

@@ -6,10 +6,19 @@ enum { max_extent = 1 << 28 };
 // Floats of the largest tensor: offsets stay far from overflow.
 static const int64_t max_count = (int64_t)1 << 48;
 
-static int32_t pixel_floats(const csn_tensor *tensor) { return tensor->layout == CSN_BLOCKED ? csn_block : 1; }
+static int32_t pixel_floats(const csn_tensor *tensor) { return tensor->layout == CSN_PLANAR ? 1 : csn_block; }
+
+/// Channels that a block has.
+static int32_t block_channels(const csn_tensor *tensor) {
+  switch (tensor->layout) {
+    case CSN_BLOCKED: return csn_block;
+    case CSN_PAIRED: return 2 * csn_block;
+    default: return 1;
+  }
+}
 
 int32_t csn_tensor_blocks(const csn_tensor *tensor) {
-  return tensor->layout == CSN_BLOCKED ? (tensor->channels - 1) / csn_block + 1 : tensor->channels;
+  return (tensor->channels - 1) / block_channels(tensor) + 1;
 }
 
 /// Block strides of 64 lines or a multiple put the same pixel of all blocks into one set of the first-level cache.
@@ -28,7 +37,7 @@ csn_tensor csn_tensor_make(csn_layout layout, int32_t images, int32_t channels, 
   };
   tensor.row_stride = ((ptrdiff_t)halo_left + width + halo_right) * pixel_floats(&tensor);
   tensor.block_stride = ((ptrdiff_t)halo_top + height + halo_bottom) * tensor.row_stride;
-  if (layout == CSN_BLOCKED) tensor.block_stride = spread(tensor.block_stride);
+  if (layout != CSN_PLANAR) tensor.block_stride = spread(tensor.block_stride);
   int64_t image_stride = 0;
   if (channels < 1 || __builtin_mul_overflow((int64_t)tensor.block_stride, csn_tensor_blocks(&tensor), &image_stride))
     image_stride = 0;
@@ -43,7 +52,7 @@ bool csn_tensor_is_valid(const csn_tensor *tensor) {
   const int32_t halos[] = {tensor->halo_top, tensor->halo_left, tensor->halo_bottom, tensor->halo_right};
   for (int i = 0; i < 4; i++)
     if (halos[i] < 0 || halos[i] > max_extent) return false;
-  if (tensor->layout != CSN_BLOCKED && tensor->layout != CSN_PLANAR) return false;
+  if ((unsigned)tensor->layout > CSN_PAIRED) return false;
   const ptrdiff_t strides[] = {tensor->row_stride, tensor->block_stride, tensor->image_stride};
   const ptrdiff_t counts[] = {tensor->height, csn_tensor_blocks(tensor), tensor->images};
   for (int i = 0; i < 3; i++) {
@@ -71,7 +80,7 @@ csn_tensor csn_tensor_channels(const csn_tensor *tensor, int32_t count) {
 }
 
 ptrdiff_t csn_tensor_channel_offset(const csn_tensor *tensor, int32_t first) {
-  return (tensor->layout == CSN_BLOCKED ? first / csn_block : first) * tensor->block_stride;
+  return first / block_channels(tensor) * tensor->block_stride;
 }
 
 typedef struct {

@@ -2,7 +2,7 @@
 
 static csn_lrn_function kernel(void) {
 #if defined(__x86_64__)
-  if (csn_cpu_current() == CSN_CPU_AVX512) return csn_lrn_kernel_avx512;
+  if (csn_cpu_current() >= CSN_CPU_AVX512) return csn_lrn_kernel_avx512;
   if (csn_cpu_current() == CSN_CPU_AVX2) return csn_lrn_kernel_avx2;
 #endif
   return csn_lrn_kernel_portable;

@@ -6,7 +6,7 @@ enum { max_attribute = 1 << 20, chunks_per_thread = 8 };
 
 static const csn_pooling_kernels *kernels(void) {
 #if defined(__x86_64__)
-  if (csn_cpu_current() == CSN_CPU_AVX512) return &csn_pooling_kernels_avx512;
+  if (csn_cpu_current() >= CSN_CPU_AVX512) return &csn_pooling_kernels_avx512;
   if (csn_cpu_current() == CSN_CPU_AVX2) return &csn_pooling_kernels_avx2;
 #endif
   return &csn_pooling_kernels_portable;
@@ -34,7 +34,7 @@ static bool axis_fits(int64_t in, int64_t out, int64_t kernel, int64_t stride, i
 
 csn_status csn_pooling_check(const csn_pooling *pooling, const csn_tensor *in, const csn_tensor *out) {
   if (!csn_tensor_is_valid(in) || !csn_tensor_is_valid(out)) return CSN_INVALID;
-  if (in->layout != CSN_BLOCKED || out->layout != CSN_BLOCKED) return CSN_UNSUPPORTED;
+  if (in->layout == CSN_PLANAR || out->layout != in->layout) return CSN_UNSUPPORTED;
   if (in->images != out->images || in->channels != out->channels) return CSN_INVALID;
   if (pooling->kind != CSN_POOLING_MAX && pooling->kind != CSN_POOLING_AVERAGE) return CSN_INVALID;
   bool fits = axis_fits(in->height, out->height, pooling->kernel_h, pooling->stride_h, pooling->dilation_h,
@@ -78,7 +78,7 @@ static void run_row(const pooling_job *job, int index) {
     for (int i = 0; i < pooling->kernel_h; i++)
       row.counted_y += top + i * pooling->dilation_h < in->height + pooling->pad_bottom;
   }
-  job->kernels->row[pooling->kind](&row);
+  job->kernels->row[in->layout == CSN_PAIRED][pooling->kind](&row);
 }
 
 static void run_chunk(void *context, int chunk, int worker) {
@@ -103,7 +103,7 @@ typedef struct {
   float *y;
   ptrdiff_t row_stride;
   const csn_pooling_kernels *kernels;
-  bool maximum;
+  csn_pooling_kind kind;
 } global_job;
 
 static void run_plane(void *context, int plane, int worker) {
@@ -112,28 +112,27 @@ static void run_plane(void *context, int plane, int worker) {
   const csn_tensor *in = job->in;
   const int blocks = csn_tensor_blocks(in), image = plane / blocks, block = plane % blocks;
   const float *x = job->x + image * in->image_stride + block * in->block_stride;
-  float result[csn_block];
-  if (job->maximum) {
-    job->kernels->plane_max(x, in->row_stride, in->height, in->width, result);
-  } else {
-    job->kernels->plane_sum(x, in->row_stride, in->height, in->width, result);
+  const int channels = in->layout == CSN_PAIRED ? 2 * csn_block : csn_block;
+  float result[2 * csn_block];
+  job->kernels->plane[in->layout == CSN_PAIRED][job->kind](x, in->row_stride, in->height, in->width, result);
+  if (job->kind == CSN_POOLING_AVERAGE) {
     const float scale = (float)(1.0 / ((double)in->height * in->width));
-    for (int lane = 0; lane < csn_block; lane++) result[lane] *= scale;
+    for (int lane = 0; lane < channels; lane++) result[lane] *= scale;
   }
-  const int left = in->channels - block * csn_block, lanes = left < csn_block ? left : csn_block;
-  memcpy(job->y + image * job->row_stride + block * csn_block, result, (size_t)lanes * sizeof(float));
+  const int left = in->channels - block * channels, lanes = left < channels ? left : channels;
+  memcpy(job->y + image * job->row_stride + block * channels, result, (size_t)lanes * sizeof(float));
 }
 
-static void run_global(const csn_tensor *in, const float *x, float *y, ptrdiff_t row_stride, bool maximum,
+static void run_global(const csn_tensor *in, const float *x, float *y, ptrdiff_t row_stride, csn_pooling_kind kind,
                        csn_pool *pool) {
-  global_job job = {in, x, y, row_stride, kernels(), maximum};
+  global_job job = {in, x, y, row_stride, kernels(), kind};
   csn_pool_run(pool, run_plane, &job, in->images * csn_tensor_blocks(in));
 }
 
 void csn_global_average(const csn_tensor *in, const float *x, float *y, ptrdiff_t row_stride, csn_pool *pool) {
-  run_global(in, x, y, row_stride, false, pool);
+  run_global(in, x, y, row_stride, CSN_POOLING_AVERAGE, pool);
 }
 
 void csn_global_max(const csn_tensor *in, const float *x, float *y, ptrdiff_t row_stride, csn_pool *pool) {
-  run_global(in, x, y, row_stride, true, pool);
+  run_global(in, x, y, row_stride, CSN_POOLING_MAX, pool);
 }

@@ -18,10 +18,10 @@ typedef struct {
 } csn_pooling_row;
 
 typedef struct {
-  void (*row[2])(const csn_pooling_row *row);
-  /// Sum and maximum of a plane, 16 values each.
-  void (*plane_sum)(const float *in, ptrdiff_t row_stride, int height, int width, float *out);
-  void (*plane_max)(const float *in, ptrdiff_t row_stride, int height, int width, float *out);
+  /// By whether tensors are paired, then by csn_pooling_kind.
+  void (*row[2][2])(const csn_pooling_row *row);
+  /// Maximum and sum of a plane, 16 values or (paired) 32; likewise.
+  void (*plane[2][2])(const float *in, ptrdiff_t row_stride, int height, int width, float *out);
 } csn_pooling_kernels;
 
 extern const csn_pooling_kernels csn_pooling_kernels_portable, csn_pooling_kernels_avx2, csn_pooling_kernels_avx512;

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "pooling/pooling.h"
+#include "support/paired.h"
 
 CSN_INLINE csn_v16 join(const int maximum, csn_v16 sum, csn_v16 value) {
   return maximum ? csn_max(sum, value) : sum + value;
@@ -37,19 +38,30 @@ static int counted(int first, int taps, int dilation, int low, int high) {
   return count;
 }
 
+/// The columns of the window of output `x` that exist.
+typedef struct {
+  int column, first, end;
+} window_columns;
+
+CSN_INLINE window_columns columns_of(const csn_pooling_row *row, int x) {
+  window_columns columns = {.column = row->left + x * row->stride, .end = row->kernel_w};
+  while (columns.first < columns.end && columns.column + columns.first * row->dilation_w < 0) columns.first++;
+  while (columns.end > columns.first && columns.column + (columns.end - 1) * row->dilation_w >= row->in_width)
+    columns.end--;
+  return columns;
+}
+
+/// The divisor of a window's average.
+CSN_INLINE int places_of(const csn_pooling_row *row, const window_columns *columns) {
+  if (!row->count_padding) return (columns->end - columns->first) * (row->end_y - row->first_y);
+  return row->counted_y * counted(columns->column, row->kernel_w, row->dilation_w, row->left, row->padded_end);
+}
+
 CSN_INLINE void pool_pixel(const int maximum, const csn_pooling_row *row, int x) {
-  const int column = row->left + x * row->stride;
   const float *in = row->in + (ptrdiff_t)x * row->stride * csn_block;
-  int first = 0, end = row->kernel_w;
-  while (first < end && column + first * row->dilation_w < 0) first++;
-  while (end > first && column + (end - 1) * row->dilation_w >= row->in_width) end--;
-  csn_v16 value = window(maximum, row, in, first, end);
-  if (!maximum) {
-    int places = (end - first) * (row->end_y - row->first_y);
-    if (row->count_padding)
-      places = row->counted_y * counted(column, row->kernel_w, row->dilation_w, row->left, row->padded_end);
-    value = value / csn_splat(places);
-  }
+  const window_columns columns = columns_of(row, x);
+  csn_v16 value = window(maximum, row, in, columns.first, columns.end);
+  if (!maximum) value = value / csn_splat(places_of(row, &columns));
   csn_store(row->out + x * csn_block, value);
 }
 
@@ -72,8 +84,33 @@ CSN_INLINE void pool_row(const int maximum, const csn_pooling_row *row) {
   }
 }
 
+CSN_INLINE void pool_paired_row(const int maximum, const csn_pooling_row *row) {
+  const csn_v16 start = maximum ? csn_splat(-INFINITY) : csn_zero();
+  for (int x = 0; x < row->width; x++) {
+    const window_columns columns = columns_of(row, x);
+    csn_v16 low = start, high = start;
+    for (int y = row->first_y; y < row->end_y; y++) {
+      const float *line = row->in + (ptrdiff_t)y * row->dilation_h * row->in_row +
+                          (ptrdiff_t)x * row->stride * csn_block;
+      for (int i = columns.first; i < columns.end; i++) {
+        const csn_u16 pairs = csn_load_pairs(line + (ptrdiff_t)i * row->dilation_w * csn_block);
+        low = join(maximum, low, csn_low_halves(pairs));
+        high = join(maximum, high, csn_high_halves(pairs));
+      }
+    }
+    if (!maximum) {
+      const csn_v16 places = csn_splat(places_of(row, &columns));
+      low /= places;
+      high /= places;
+    }
+    csn_store_pairs(row->out + x * csn_block, low, high);
+  }
+}
+
 static void max_row(const csn_pooling_row *row) { pool_row(1, row); }
 static void average_row(const csn_pooling_row *row) { pool_row(0, row); }
+static void paired_max_row(const csn_pooling_row *row) { pool_paired_row(1, row); }
+static void paired_average_row(const csn_pooling_row *row) { pool_paired_row(0, row); }
 
 CSN_INLINE void reduce_plane(const int maximum, const float *in, ptrdiff_t row_stride, int height, int width,
                              float *out) {
@@ -101,5 +138,33 @@ static void plane_max(const float *in, ptrdiff_t row_stride, int height, int wid
   reduce_plane(1, in, row_stride, height, width, out);
 }
 
+CSN_INLINE void reduce_paired_plane(const int maximum, const float *in, ptrdiff_t row_stride, int height, int width,
+                                    float *out) {
+  const csn_v16 start = maximum ? csn_splat(-INFINITY) : csn_zero();
+  csn_v16 low = start, high = start;
+  for (int y = 0; y < height; y++, in += row_stride) {
+    csn_v16 row_low = start, row_high = start;
+    for (int x = 0; x < width; x++) {
+      const csn_u16 pairs = csn_load_pairs(in + x * csn_block);
+      row_low = join(maximum, row_low, csn_low_halves(pairs));
+      row_high = join(maximum, row_high, csn_high_halves(pairs));
+    }
+    low = join(maximum, low, row_low);
+    high = join(maximum, high, row_high);
+  }
+  csn_store(out, low);
+  csn_store(out + csn_block, high);
+}
+
+static void paired_plane_sum(const float *in, ptrdiff_t row_stride, int height, int width, float *out) {
+  reduce_paired_plane(0, in, row_stride, height, width, out);
+}
+
+static void paired_plane_max(const float *in, ptrdiff_t row_stride, int height, int width, float *out) {
+  reduce_paired_plane(1, in, row_stride, height, width, out);
+}
+
 const csn_pooling_kernels CSN_NAME(csn_pooling_kernels) = {
-    .row = {max_row, average_row}, .plane_sum = plane_sum, .plane_max = plane_max};
+    .row = {{max_row, average_row}, {paired_max_row, paired_average_row}},
+    .plane = {{plane_max, plane_sum}, {paired_plane_max, paired_plane_sum}},
+};

@@ -44,7 +44,7 @@ void csn_resize_taps(csn_resize_method method, csn_resize_coordinates coordinate
 
 static const csn_resize_kernels *kernels(void) {
 #if defined(__x86_64__)
-  if (csn_cpu_current() == CSN_CPU_AVX512) return &csn_resize_kernels_avx512;
+  if (csn_cpu_current() >= CSN_CPU_AVX512) return &csn_resize_kernels_avx512;
   if (csn_cpu_current() == CSN_CPU_AVX2) return &csn_resize_kernels_avx2;
 #endif
   return &csn_resize_kernels_portable;

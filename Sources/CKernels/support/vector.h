@@ -14,6 +14,7 @@
 typedef float csn_v16 __attribute__((ext_vector_type(16)));
 typedef float csn_v16_unaligned __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t csn_i16 __attribute__((ext_vector_type(16)));
+typedef uint32_t csn_u16 __attribute__((ext_vector_type(16)));
 
 #define csn_load(pointer) ((csn_v16) * (const csn_v16_unaligned *)(pointer))
 #define csn_store(pointer, value) (*(csn_v16_unaligned *)(pointer) = (value))

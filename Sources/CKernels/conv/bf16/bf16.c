@@ -2,18 +2,12 @@
 
 #include <string.h>
 
-/// The nearest bf16, ties to even; NaN stays NaN.
-static uint32_t rounded(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  if ((bits & 0x7fffffff) > 0x7f800000) return bits >> 16 | 0x40;
-  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
+#include "support/pairs.h"
 
 static uint32_t weight(const csn_conv *conv, const float *weights, int out, int in, int tap) {
   if (out >= conv->out_channels || in >= conv->in_channels) return 0;
   const ptrdiff_t taps = (ptrdiff_t)conv->kernel_h * conv->kernel_w;
-  return rounded(weights[((ptrdiff_t)out * conv->in_channels + in) * taps + tap]);
+  return csn_to_bf16(weights[((ptrdiff_t)out * conv->in_channels + in) * taps + tap]);
 }
 
 void csn_bf16_pack(const csn_conv *conv, const float *weights, float *packed) {

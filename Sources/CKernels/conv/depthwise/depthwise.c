@@ -4,7 +4,7 @@ enum { chunks_per_thread = 8 };
 
 static csn_depthwise_function kernel_for(csn_cpu_level level) {
 #if defined(__x86_64__)
-  if (level == CSN_CPU_AVX512) return csn_depthwise_kernel_avx512;
+  if (level >= CSN_CPU_AVX512) return csn_depthwise_kernel_avx512;
   if (level == CSN_CPU_AVX2) return csn_depthwise_kernel_avx2;
 #endif
   (void)level;

@@ -37,7 +37,7 @@ static const product_row product_rows[csn_strassen_products] = {
 
 static const csn_strassen_kernels *kernels_for(csn_cpu_level level) {
 #if defined(__x86_64__)
-  if (level == CSN_CPU_AVX512) return &csn_strassen_kernels_avx512;
+  if (level >= CSN_CPU_AVX512) return &csn_strassen_kernels_avx512;
   if (level == CSN_CPU_AVX2) return &csn_strassen_kernels_avx2;
 #endif
   (void)level;

@@ -6,7 +6,7 @@ const ptrdiff_t csn_adjacent[csn_tile_max_pixels] = {
 
 const csn_tile_kernels *csn_tile_kernels_for(csn_cpu_level level) {
 #if defined(__x86_64__)
-  if (level == CSN_CPU_AVX512) return &csn_tile_kernels_avx512;
+  if (level >= CSN_CPU_AVX512) return &csn_tile_kernels_avx512;
   if (level == CSN_CPU_AVX2) return &csn_tile_kernels_avx2;
 #endif
   (void)level;

@@ -33,7 +33,7 @@ typedef struct {
 
 static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
 #if defined(__x86_64__)
-  if (level == CSN_CPU_AVX512) return &csn_winograd_kernels_avx512;
+  if (level >= CSN_CPU_AVX512) return &csn_winograd_kernels_avx512;
   if (level == CSN_CPU_AVX2) return &csn_winograd_kernels_avx2;
 #endif
   (void)level;

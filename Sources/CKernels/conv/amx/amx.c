@@ -1,0 +1,277 @@
+// How a convolution on AMX's tiles is cut, and run.
+#include "conv/amx/amx.h"
+
+#include <string.h>
+
+#include "conv/bf16/bf16.h"
+#include "support/pairs.h"
+
+// A chunk's input should stay in the second-level cache, 2 MiB, while its panels pass over it.
+enum { chunk_input_bytes = 1 << 20 };
+
+static bool is_planar(const csn_conv_plan *plan) { return plan->algorithm == CSN_CONV_PLANAR_BF16; }
+
+/// Pixels of four channels: those that the outputs read, the last one's tile row included.
+static void stage_planar(csn_conv_plan *plan) {
+  const csn_conv *conv = &plan->conv;
+  const int64_t rows = (int64_t)(plan->out.height - 1) * conv->stride_h + conv->kernel_h;
+  const int64_t pixels = (int64_t)(plan->out.width - 1) * conv->stride_w +
+                         (int64_t)csn_amx_planar_taps(conv) * csn_amx_planar_pixels;
+  // As words: a pixel is two, and rows are whole lines.
+  const int64_t words = csn_ceil_div(2 * pixels, csn_line) * csn_line;
+  if (rows > INT32_MAX || words > INT32_MAX) return;
+  plan->source = csn_tensor_make(CSN_PLANAR, plan->in.images, 1, (int32_t)rows, (int32_t)words, 0, 0, 0, 0);
+}
+
+/// Pairs: the input's own where its halo covers the padding, else in scratch.
+static void stage_input(csn_conv_plan *plan) {
+  const csn_conv *conv = &plan->conv;
+  const csn_tensor *in = &plan->in;
+  plan->step_h = conv->stride_h;
+  plan->step_w = conv->stride_w;
+  plan->staged = true;
+  if (is_planar(plan)) {
+    stage_planar(plan);
+    return;
+  }
+  const int64_t bottom = csn_conv_overhang(in->height, plan->out.height, conv->stride_h, conv->kernel_h,
+                                           conv->dilation_h, conv->pad_top);
+  const int64_t right = csn_conv_overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w,
+                                          conv->dilation_w, conv->pad_left);
+  plan->source = *in;
+  plan->staged = in->layout != CSN_PAIRED || in->halo_top < conv->pad_top || in->halo_left < conv->pad_left ||
+                 in->halo_bottom < bottom || in->halo_right < right;
+  if (plan->staged)
+    plan->source = csn_tensor_make(CSN_PAIRED, in->images, in->channels, in->height, in->width, conv->pad_top,
+                                   conv->pad_left, (int32_t)bottom, (int32_t)right);
+}
+
+void csn_amx_plan(csn_conv_plan *plan) {
+  stage_input(plan);
+  plan->target = plan->out;
+  plan->addend = plan->residual;
+  if (!is_planar(plan) && csn_conv_is_pointwise(&plan->conv) && csn_conv_is_unit_stride(&plan->conv) &&
+      csn_tensor_is_dense(&plan->source) && csn_tensor_is_dense(&plan->target) &&
+      (!plan->has_residual || csn_tensor_is_dense(&plan->addend)) &&
+      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
+    csn_tensor_flatten(&plan->source);
+    csn_tensor_flatten(&plan->target);
+    if (plan->has_residual) csn_tensor_flatten(&plan->addend);
+  }
+  if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
+  plan->tiles_per_row = (int32_t)csn_ceil_div(plan->target.width, csn_amx_pixels);
+  plan->span = (int32_t)csn_ceil_div(plan->target.width, plan->tiles_per_row);
+  const int64_t spans = (int64_t)plan->target.images * plan->target.height * plan->tiles_per_row;
+  if (spans > INT32_MAX - 1 || (plan->staged && plan->staged_bytes == 0)) return;
+  plan->tiles = (int32_t)csn_ceil_div(spans, csn_amx_spans);
+  plan->depth = plan->panel_blocks;
+  csn_conv_cut_chunks(plan, chunk_input_bytes);
+  plan->scratch_bytes = plan->staged_bytes;
+}
+
+typedef struct {
+  const csn_conv_plan *plan;
+  const float *in, *weights, *bias, *residual;
+  float *out;
+} amx_job;
+
+static int64_t spans_of(const csn_conv_plan *plan) {
+  return (int64_t)plan->target.images * plan->target.height * plan->tiles_per_row;
+}
+
+/// Walks over spans, which follow each other in the order of the output's pixels.
+typedef struct {
+  const csn_conv_plan *plan;
+  /// Words from one input pixel to the next.
+  ptrdiff_t pixel;
+  int part, y, image;
+} span_walk;
+
+static span_walk walk_from(const csn_conv_plan *plan, int64_t index) {
+  const int64_t row = index / plan->tiles_per_row;
+  return (span_walk){
+      .plan = plan,
+      .pixel = is_planar(plan) ? csn_amx_planar_channels / 2 : csn_block,
+      .part = (int)(index % plan->tiles_per_row),
+      .y = (int)(row % plan->target.height),
+      .image = (int)(row / plan->target.height),
+  };
+}
+
+static csn_amx_span next_span(span_walk *walk) {
+  const csn_conv_plan *plan = walk->plan;
+  const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
+  const int begin = walk->part * plan->span, x = (int)csn_min64(begin, out->width - plan->span);
+  const csn_amx_span span = {
+      .in = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
+            x * plan->step_w * walk->pixel,
+      .out = walk->image * out->image_stride + walk->y * out->row_stride + (ptrdiff_t)x * csn_block,
+      .residual = walk->image * residual->image_stride + walk->y * residual->row_stride + (ptrdiff_t)x * csn_block,
+      .skip = begin - x,
+  };
+  if (++walk->part < plan->tiles_per_row) return span;
+  walk->part = 0;
+  if (++walk->y < out->height) return span;
+  walk->y = 0;
+  walk->image++;
+  return span;
+}
+
+#if defined(__x86_64__)
+
+/// A chunk: some spans, to be computed for one panel after another.
+typedef struct {
+  const amx_job *job;
+  int64_t first_span, end_span;
+  /// What all panels have in common.
+  csn_amx_tile tile;
+} amx_chunk;
+
+/// Floats of a panel's packed weights.
+static ptrdiff_t panel_weights(const csn_conv_plan *plan) {
+  return (ptrdiff_t)(plan->weight_count / (size_t)plan->panels);
+}
+
+/// Where block `block` of 16 channels of a tensor begins, which is an even one.
+static ptrdiff_t block_offset(const csn_tensor *tensor, int block) {
+  return (tensor->layout == CSN_PAIRED ? block / 2 : block) * tensor->block_stride;
+}
+
+/// Computes a panel; `next` is the one whose weights to fetch, negative for none.
+static void run_panel(const amx_chunk *chunk, int panel, int next) {
+  static const float no_bias[csn_panel];
+  const amx_job *job = chunk->job;
+  const csn_conv_plan *plan = job->plan;
+  const int block = 2 * panel;
+  csn_amx_tile tile = chunk->tile;
+  tile.weights = job->weights + panel * panel_weights(plan);
+  tile.bias = job->bias ? job->bias + (ptrdiff_t)panel * csn_panel : no_bias;
+  tile.out = job->out + block_offset(&plan->target, block);
+  if (plan->has_residual) tile.residual = job->residual + block_offset(&plan->addend, block);
+  tile.second = (block + 1) * csn_block < plan->conv.out_channels;
+  csn_fetch fetch = {0};
+  if (next >= 0) {
+    const float *weights = job->weights + next * panel_weights(plan);
+    const int64_t turns = csn_ceil_div(chunk->end_span - chunk->first_span, csn_amx_spans) * tile.blocks *
+                          tile.kernel_h * tile.kernel_w;
+    fetch = (csn_fetch){weights, weights + panel_weights(plan),
+                        (int)csn_ceil_div(panel_weights(plan) / csn_line, turns)};
+  }
+  span_walk walk = walk_from(plan, chunk->first_span);
+  for (int64_t index = chunk->first_span; index < chunk->end_span; index += csn_amx_spans) {
+    csn_amx_span spans[csn_amx_spans];
+    const int count = (int)csn_min64(chunk->end_span - index, csn_amx_spans);
+    for (int i = 0; i < count; i++) spans[i] = next_span(&walk);
+    csn_amx_run(&tile, spans, count, &fetch);
+  }
+}
+
+static void run_chunk(void *context, int index, int worker) {
+  const amx_job *job = context;
+  const csn_conv_plan *plan = job->plan;
+  const csn_conv *conv = &plan->conv;
+  const int tile_chunk = index % plan->tile_chunks, panel_chunk = index / plan->tile_chunks;
+  const int first_panel = csn_conv_first_panel(plan, index);
+  const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
+  amx_chunk chunk = {
+      .job = job,
+      .first_span = csn_amx_spans * (int64_t)csn_share(plan->tiles, tile_chunk, plan->tile_chunks),
+      .end_span = csn_amx_spans * (int64_t)csn_share(plan->tiles, tile_chunk + 1, plan->tile_chunks),
+      .tile =
+          {
+              .in = job->in,
+              .in_pixel = plan->step_w * (ptrdiff_t)csn_block,
+              .in_block = plan->source.block_stride,
+              .in_row = plan->source.row_stride * conv->dilation_h,
+              .in_tap = (ptrdiff_t)conv->dilation_w * csn_block,
+              .blocks = plan->panel_blocks, .kernel_h = conv->kernel_h, .kernel_w = conv->kernel_w,
+              .residual_block = plan->addend.block_stride, .out_block = plan->target.block_stride,
+              .residual_paired = plan->addend.layout == CSN_PAIRED,
+              .out_paired = plan->target.layout == CSN_PAIRED,
+              .stream = csn_conv_flags(plan, job->out) & csn_tile_stream,
+              .lower = conv->lower, .upper = conv->upper,
+              .pixels = plan->span,
+          },
+  };
+  if (is_planar(plan)) {
+    chunk.tile.in_pixel = plan->step_w * (ptrdiff_t)csn_amx_planar_channels / 2;
+    chunk.tile.kernel_w = csn_amx_planar_taps(conv);
+  }
+  chunk.end_span = csn_min64(chunk.end_span, spans_of(plan));
+  int after = csn_conv_first_panel(plan, csn_pool_likely_next(index, worker, plan->threads));
+  // The weights that this chunk began with are not far.
+  if (after == first_panel) after = -1;
+  csn_amx_begin(plan->span);
+  for (int panel = first_panel; panel < end_panel; panel++)
+    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : after);
+  csn_amx_end();
+}
+
+typedef struct {
+  const csn_conv_plan *plan;
+  const float *in;
+  float *source;
+} stage_job;
+
+/// One row of a planar input, with its padding.
+static void stage_planar_row(void *context, int index, int worker) {
+  (void)worker;
+  const stage_job *job = context;
+  const csn_conv_plan *plan = job->plan;
+  const csn_tensor *in = &plan->in, *source = &plan->source;
+  const int image = index / source->height, row = index % source->height, y = row - plan->conv.pad_top;
+  float *out = job->source + image * source->image_stride + row * source->row_stride;
+  const int pixels = source->width / 2, left = (int)csn_min64(plan->conv.pad_left, pixels);
+  const int width = y >= 0 && y < in->height ? (int)csn_min64(in->width, pixels - left) : 0;
+  const float *planes[csn_amx_planar_channels] = {NULL};
+  for (int channel = 0; channel < in->channels; channel++)
+    planes[channel] = job->in + image * in->image_stride + channel * in->block_stride + y * in->row_stride;
+  memset(out, 0, (size_t)left * 2 * sizeof(float));
+  csn_amx_interleave(planes, width, out + 2 * left);
+  memset(out + 2 * (left + width), 0, (size_t)(pixels - left - width) * 2 * sizeof(float));
+}
+
+/// Copies the input to scratch, as pairs within their padding.
+static void stage(const csn_conv_plan *plan, const float *in, float *source, csn_pool *pool) {
+  if (is_planar(plan)) {
+    stage_job job = {plan, in, source};
+    csn_pool_run(pool, stage_planar_row, &job, plan->source.images * plan->source.height);
+  } else if (plan->in.layout == CSN_PAIRED) {
+    csn_clear_halo(&plan->source, source, pool);
+    csn_reorder(&plan->in, in, &plan->source, source, pool);
+  } else {
+    csn_bf16_stage(plan, in, source, pool);
+  }
+}
+
+void csn_amx_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
+                      const float *residual, float *out, void *scratch, csn_pool *pool) {
+  if (plan->staged) {
+    float *copy = (float *)scratch + csn_tensor_origin(&plan->source);
+    stage(plan, in, copy, pool);
+    in = copy;
+  }
+  if (!is_planar(plan)) in -= plan->conv.pad_top * plan->source.row_stride + (ptrdiff_t)plan->conv.pad_left * csn_block;
+  amx_job job = {plan, in, weights, bias, residual, out};
+  csn_pool_run(pool, run_chunk, &job, plan->tile_chunks * plan->panel_chunks);
+}
+
+#endif
+
+void csn_amx_pack_planar(const csn_conv *conv, const float *weights, float *packed) {
+  const int taps = csn_amx_planar_taps(conv);
+  const ptrdiff_t area = (ptrdiff_t)conv->kernel_h * conv->kernel_w;
+  for (int panel = 0; panel < csn_conv_panels(conv); panel++)
+    for (int y = 0; y < conv->kernel_h; y++)
+      for (int word = 0; word < taps * csn_block; word++)
+        for (int out = panel * csn_panel; out < (panel + 1) * csn_panel; out++) {
+          const int x = word / 2, channel = word % 2 * 2;
+          float pair[2] = {0};
+          for (int i = 0; i < 2; i++)
+            if (out < conv->out_channels && x < conv->kernel_w && channel + i < conv->in_channels)
+              pair[i] = weights[((ptrdiff_t)out * conv->in_channels + channel + i) * area +
+                                (ptrdiff_t)y * conv->kernel_w + x];
+          const uint32_t bits = csn_pair_of(pair[0], pair[1]);
+          memcpy(packed++, &bits, sizeof bits);
+        }
+}
