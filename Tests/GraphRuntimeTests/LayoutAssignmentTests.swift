@@ -1,3 +1,4 @@
+import CKernels
 import Testing
 
 @testable import GraphRuntime
@@ -16,6 +17,36 @@ import Testing
     let plan = try net.compare(shape: [images, 3, 37, 29])
     // The stem reads row-major and global pooling writes it: no copy between layouts is left.
     #expect(!plan.steps.contains { $0.op == Relayout.name })
+  }
+
+  /// On AMX's tiles: from the stem to global pooling, all is paired.
+  @Test(.enabled(if: csn_cpu_has_amx()), arguments: [1, 2]) func bfloat16StaysPaired(images: Int) throws {
+    var net = ConvolutionNet(seed: 1)
+    let x = net.input([images, 3, 37, 29])
+    var y = net.convolution(x, from: 3, to: 32, kernel: 7, stride: 2, pad: 3)
+    y = net.node("MaxPool", [net.node("Relu", [y])], ConvolutionNet.window)
+    let branch = net.convolution(
+      net.node("Relu", [net.convolution(y, from: 32, to: 24)]), from: 24, to: 32, kernel: 3, pad: 1)
+    y = net.node("Relu", [net.node("Add", [branch, y])])
+    net.graph.addOutput(net.node("GlobalAveragePool", [y]))
+    let plan = try net.compare(shape: [images, 3, 37, 29], precision: .bfloat16)
+    #expect(!plan.steps.contains { $0.op == Relayout.name })
+    let layouts = plan.steps.dropLast().map { $0.outputs.first?.tensor?.layout }
+    #expect(layouts.allSatisfy { $0 == .channelPaired32 })
+  }
+
+  /// What takes no pairs is given blocks by the convolution itself, and a grouped convolution stays as it is.
+  @Test(.enabled(if: csn_cpu_has_amx())) func bfloat16MeetsOperatorsWithoutPairs() throws {
+    var net = ConvolutionNet(seed: 2)
+    let x = net.input([2, 16, 14, 15])
+    let a = net.convolution(x, from: 16, to: 32)
+    let b = net.convolution(net.convolution(x, from: 16, to: 40), from: 40, to: 48, kernel: 3, pad: 1)
+    let joined = net.node("Concat", [net.node("Tanh", [a]), b], ["axis": .int(1)])
+    net.graph.addOutput(net.convolution(joined, from: 80, to: 20))
+    let plan = try net.compare(shape: [2, 16, 14, 15], precision: .bfloat16)
+    let copies = plan.steps.filter { $0.op == Relayout.name }.map { $0.outputs.first?.tensor?.layout }
+    // The input, what is joined, and the output.
+    #expect(copies == [.channelPaired32, .channelPaired32, .rowMajor])
   }
 
   @Test(arguments: [1, 3]) func concatenationsOfBlocks(images: Int) throws {

@@ -8,6 +8,9 @@ public enum Layout: Sendable, Hashable {
   case rowMajor
   /// [N, ceil(C/16), H, W, 16]: channels in blocks of 16, the last block filled up; the kernels decide how far apart blocks lie. Only the planner makes it.
   case channelBlocked16
+  /// [N, ceil(C/32), H, W, 16, 2]: floats rounded to bfloat16, channels i and i + 16 of a block of 32 beside each other.
+  /// Only the planner makes it.
+  case channelPaired32
 }
 
 /// The type of a tensor value: element type, shape where the rank is known, and layout.

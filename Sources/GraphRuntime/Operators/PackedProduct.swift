@@ -10,6 +10,8 @@ struct PackedProduct {
   /// Whether the constant is [n, k] instead of [k, n].
   let isTransposed: Bool
 
+  private static let mostRoundedRows = 16
+
   /// Adds the step; false where another kernel has to serve: k isn't a multiple of 16, input 1 isn't a constant, input
   /// `bias` isn't a row of n values, or nothing keeps what is packed.
   func emit(_ builder: inout KernelBuilder, bias biasIndex: Int? = nil) throws -> Bool {
@@ -27,19 +29,23 @@ struct PackedProduct {
     var (input, output) = (Self.rows(m, by: k, stride: k), Self.rows(m, by: n, stride: columns))
     var options = csn_conv_default_options()
     options.threads = Int32(builder.threads)
-    options.algorithm = CSN_CONV_DIRECT
+    // Rows by themselves fill a tile of bf16 with one pixel each: right for a classifier's few.
+    let mayRound = builder.precision == .bfloat16 && m <= Self.mostRoundedRows
+    (options.allow_bf16, options.winograd_limit) = (mayRound, 0)
+    if !mayRound { options.algorithm = CSN_CONV_DIRECT }
     var plan = csn_conv_plan()
     guard csn_conv_plan_make(&plan, &conv, &input, &output, nil, &options) == CSN_OK else { return false }
-    let (n, k, isTransposed) = (n, k, isTransposed)
+    let (n, k, isTransposed, algorithm) = (n, k, isTransposed, plan.algorithm)
+    let form = (algorithm == CSN_CONV_BF16 ? "product-bf16" : "product") + (isTransposed ? "-nk" : "-kn")
     let weights = try builder.addDerivedConstant(
-      from: 1, form: isTransposed ? "product-nk" : "product-kn",
+      from: 1, form: form,
       byteCount: plan.weight_count * MemoryLayout<Float>.stride
     ) { source, packed in
       var conv = conv
       let values = source.assumingMemoryBound(to: Float.self)
       let target = packed.assumingMemoryBound(to: Float.self)
       if isTransposed {
-        csn_conv_pack(CSN_CONV_DIRECT, &conv, values, target)
+        csn_conv_pack(algorithm, &conv, values, target)
       } else {
         let transposed = [Float](unsafeUninitializedCapacity: n * k) { buffer, count in
           for column in 0..<n {
@@ -47,7 +53,7 @@ struct PackedProduct {
           }
           count = n * k
         }
-        csn_conv_pack(CSN_CONV_DIRECT, &conv, transposed, target)
+        csn_conv_pack(algorithm, &conv, transposed, target)
       }
     }
     let bias = try biasIndex.map { try builder.addPaddedBias(from: $0, count: plan.bias_count) } ?? -1

@@ -107,7 +107,7 @@ struct BufferAssignment {
 
   /// How many images a blocked value has.
   private func images(of id: Value.ID) -> Int? {
-    guard let type = graph[id].type?.tensor, type.layout == .channelBlocked16 else { return nil }
+    guard let type = graph[id].type?.tensor, type.layout != .rowMajor else { return nil }
     return type.concreteShape?.first
   }
 
@@ -219,10 +219,10 @@ extension Operator {
 }
 
 extension Graph {
-  /// Whether any operand of the node is channel-blocked.
+  /// Whether any operand of the node is channel-blocked, be it in pairs.
   func isBlocked(_ node: Node) -> Bool {
     (node.inputs + node.outputs).contains { id in
-      id.map { self[$0].type?.tensor?.layout == .channelBlocked16 } ?? false
+      id.flatMap { self[$0].type?.tensor }.map { $0.layout != .rowMajor } ?? false
     }
   }
 }
@@ -233,12 +233,12 @@ extension TensorType {
     guard let shape = concreteShape else { return nil }
     switch layout {
     case .rowMajor: break
-    case .channelBlocked16:
+    case .channelBlocked16, .channelPaired32:
       // The kernels say how far apart the blocks lie.
       guard elementType == .float32, shape.count == 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }) else {
         return nil
       }
-      var tensor = csn_tensor(blocked: shape)
+      var tensor = csn_tensor(blocked: shape, as: layout == .channelPaired32 ? CSN_PAIRED : CSN_BLOCKED)
       let count = csn_tensor_count(&tensor)
       return count > 0 ? count * MemoryLayout<Float>.stride : nil
     }

@@ -2,85 +2,93 @@
 ///
 /// Operators that gain by it (convolutions) get blocked tensors and give them; those that can (pooling, element-wise,
 /// Concat) go along where an input is blocked already, so that a chain stays blocked from its first convolution to its
-/// last. A value is copied to a layout once, however many read it there.
+/// last. A value is copied to a layout once, however many read it there. With bfloat16 on AMX's tiles, convolutions are
+/// given pairs, and give pairs where all that read them take pairs.
 ///
 /// What an operator answers about a node must not depend on the layouts of its operands, because it is asked again when
 /// they are chosen.
 struct LayoutAssignment {
-  private let registry: OperatorRegistry
+  private struct Copy: Hashable {
+    let value: Value.ID
+    let layout: Layout
+  }
+
+  private let forms: [Node.ID: BlockedForm]
+  private let inPairs: Bool
+  private var readers: [Value.ID: [Node]] = [:]
   private var graph: Graph
   private var nodes: [Node] = []
-  /// The row-major and the blocked form of a value that has both or only the latter.
-  private var blocked: [Value.ID: Value.ID] = [:]
-  private var rowMajor: [Value.ID: Value.ID] = [:]
+  private var copies: [Copy: Value.ID] = [:]
 
   /// The graph with layouts assigned; values keep their ids, and outputs stay row-major.
-  static func assign(_ graph: Graph, registry: OperatorRegistry) throws -> Graph {
-    var assignment = LayoutAssignment(registry: registry, graph: graph)
-    for node in graph.nodes {
-      do {
-        try assignment.visit(node)
-      } catch let error as GraphError {
-        throw error.inside(node)
-      }
-    }
-    assignment.graph.outputs = assignment.graph.outputs.map { assignment.inRowMajor($0) }
+  /// - Parameter inPairs: whether bf16 kernels take paired tensors.
+  static func assign(_ graph: Graph, registry: OperatorRegistry, inPairs: Bool = false) throws -> Graph {
+    var assignment = try LayoutAssignment(registry: registry, graph: graph, inPairs: inPairs)
+    for node in graph.nodes { assignment.visit(node) }
+    assignment.graph.outputs = assignment.graph.outputs.map { assignment.copy($0, as: .rowMajor) }
     assignment.graph.nodes = assignment.nodes
     return assignment.graph
   }
 
-  private init(registry: OperatorRegistry, graph: Graph) {
-    self.registry = registry
+  private init(registry: OperatorRegistry, graph: Graph, inPairs: Bool) throws {
     self.graph = graph
+    self.inPairs = inPairs
+    var forms: [Node.ID: BlockedForm] = [:]
+    for node in graph.nodes {
+      do {
+        forms[node.id] = try registry[node.op]?.blocked?.form(BlockedQuery(node, in: graph))
+      } catch let error as GraphError {
+        throw error.inside(node)
+      }
+      if inPairs { for id in node.reads { readers[id, default: []].append(node) } }
+    }
+    self.forms = forms
   }
 
-  private func isBlocked(_ id: Value.ID) -> Bool { graph[id].type?.tensor?.layout == .channelBlocked16 }
+  private func layout(_ id: Value.ID) -> Layout { graph[id].type?.tensor?.layout ?? .rowMajor }
 
-  private mutating func visit(_ node: Node) throws {
+  private mutating func visit(_ node: Node) {
     var node = node
-    let form = try registry[node.op]?.blocked?.form(BlockedQuery(node, in: graph))
-    let isServed = form.map { form in
-      form.isPreferred || form.inputs.contains { node.input($0).map(isBlocked) ?? false }
-    }
-    guard let form, isServed == true else {
-      node.inputs = node.inputs.map { $0.map { inRowMajor($0) } }
+    let present = forms[node.id].map { form in form.inputs.compactMap { node.input($0).map(layout) } } ?? []
+    guard let form = forms[node.id], form.isPreferred || present.contains(where: { $0 != .rowMajor }) else {
+      node.inputs = node.inputs.map { $0.map { copy($0, as: .rowMajor) } }
       nodes.append(node)
       return
     }
+    let isPaired =
+      inPairs && form.pairing != .none && (form.isPreferred || present.contains(.channelPaired32))
+    let chosen = isPaired ? Layout.channelPaired32 : .channelBlocked16
     for (index, id) in node.inputs.enumerated() {
       guard let id else { continue }
-      node.inputs[index] = form.inputs.contains(index) ? inBlocks(id) : inRowMajor(id)
+      node.inputs[index] = copy(id, as: form.inputs.contains(index) ? chosen : .rowMajor)
     }
     for index in form.outputs {
       guard let id = node.output(index), var type = graph[id].type?.tensor else { continue }
-      type.layout = .channelBlocked16
+      type.layout = form.pairing == .each && !isReadInPairs(id) ? .channelBlocked16 : chosen
       graph[id].type = .tensor(type)
     }
     nodes.append(node)
   }
 
-  private mutating func inBlocks(_ id: Value.ID) -> Value.ID {
-    if isBlocked(id) { return id }
-    if let copy = blocked[id] { return copy }
-    let copy = relaid(id, as: .channelBlocked16)
-    blocked[id] = copy
-    return copy
+  /// Whether something reads the value, and all that do take it paired.
+  private func isReadInPairs(_ id: Value.ID) -> Bool {
+    guard let readers = readers[id], !graph.outputs.contains(id) else { return false }
+    return readers.allSatisfy { reader in
+      guard let form = forms[reader.id], form.pairing != .none else { return false }
+      return reader.inputs.indices.allSatisfy { reader.inputs[$0] != id || form.inputs.contains($0) }
+    }
   }
 
-  private mutating func inRowMajor(_ id: Value.ID) -> Value.ID {
-    guard isBlocked(id) else { return id }
-    if let copy = rowMajor[id] { return copy }
-    let copy = relaid(id, as: .rowMajor)
-    rowMajor[id] = copy
-    return copy
-  }
-
-  private mutating func relaid(_ id: Value.ID, as layout: Layout) -> Value.ID {
+  /// The value in a layout: itself, or its copy.
+  private mutating func copy(_ id: Value.ID, as layout: Layout) -> Value.ID {
+    if self.layout(id) == layout { return id }
+    if let copy = copies[Copy(value: id, layout: layout)] { return copy }
     var type = graph[id].type?.tensor
     type?.layout = layout
     let copy = graph.addValue(graph[id].name, type.map(ValueType.tensor))
     graph.addNode(Relayout.name, name: graph[id].name, inputs: [id], outputs: [copy])
     nodes.append(graph.nodes.removeLast())
+    copies[Copy(value: id, layout: layout)] = copy
     return copy
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import ONNXParse
 
 /// Makes plans: specialises the graph, shares and places memory, prepares kernels, freezes the steps.
@@ -45,7 +46,8 @@ struct Planner {
 
   /// A plan of all nodes of a specialised graph.
   private func freeze(_ graph: Graph) throws -> Frozen {
-    let laidOut = try LayoutAssignment.assign(graph, registry: registry)
+    let laidOut = try LayoutAssignment.assign(
+      graph, registry: registry, inPairs: precision == .bfloat16 && csn_cpu_has_amx())
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
     assembly.derivedConstants = derivedConstants

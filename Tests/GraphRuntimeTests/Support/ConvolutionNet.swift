@@ -51,7 +51,9 @@ struct ConvolutionNet {
 
   /// Runs both ways, for one and two threads, and compares; returns the plan.
   @discardableResult
-  func compare(shape: [Int], level: OptimizationLevel = .all) throws -> Plan {
+  func compare(
+    shape: [Int], level: OptimizationLevel = .all, precision: Session.Precision = .float32
+  ) throws -> Plan {
     var net = self
     let x = Tensor(net.floats(shape.reduce(1, *)), shape: shape)
     let expected = try Interpreter(net.graph).run([net.graph.inputs[0]: .tensor(x)])
@@ -60,14 +62,16 @@ struct ConvolutionNet {
       var options = Session.Options()
       options.threads = threads
       options.optimization = level
+      options.precision = precision
       let session = try Session(net.graph, options: options)
       let results = try session.run(["x": x])
       for (id, reference) in zip(net.graph.outputs, expected) {
         let got: [Float] = try #require(results[net.graph[id].name]).elements()
         let want: [Float] = try #require(reference.tensor).elements()
         #expect(got.count == want.count)
-        // Winograd's transforms and another order of sums: some units of the largest value.
-        let tolerance = 2e-5 * max(1, want.map(abs).max() ?? 0)
+        // Winograd's transforms and another order of sums: some units of the largest value. bfloat16 has 8 bits: every
+        // layer adds up to half a unit of the last, 2e-3.
+        let tolerance = (precision == .float32 ? 2e-5 : 2e-2) * max(1, want.map(abs).max() ?? 0)
         #expect(zip(got, want).allSatisfy { abs($0 - $1) <= tolerance })
       }
       plan = try session.plan(for: ["x": shape])

@@ -19,11 +19,18 @@ enum BlockedConvolution {
     guard let conv else { return nil }
     let isPlanar = conv.groups == 1 && conv.in_channels <= mostPlanarChannels
     var form = BlockedForm(inputs: isPlanar ? [] : [0], isPreferred: true)
+    if query.constant(1) != nil, servesPairs(conv, isPlanar: isPlanar) { form.pairing = .each }
     if query.input(3) != nil {
       form.inputs.insert(3)
       form.sharing = .overwrites([3])
     }
     return form
+  }
+
+  /// Whether bf16 kernels serve the convolution.
+  private static func servesPairs(_ conv: csn_conv, isPlanar: Bool) -> Bool {
+    var conv = conv
+    return csn_conv_weight_count(isPlanar ? CSN_CONV_PLANAR_BF16 : CSN_CONV_BF16, &conv) > 0
   }
 
   /// The node's attributes as the kernels have them; nil where these don't serve them.

@@ -51,8 +51,18 @@ struct BlockedQuery {
 
 /// Which operands of a node are blocked.
 struct BlockedForm {
+  /// Which of them may be paired instead.
+  enum Pairing {
+    case none
+    /// All together.
+    case whole
+    /// The inputs, and the output by itself.
+    case each
+  }
+
   var inputs: Set<Int>
   var outputs: Set<Int> = [0]
+  var pairing = Pairing.none
   /// Whether the node is worth re-laying its inputs for; else it goes along where one is blocked already.
   var isPreferred = false
   var sharing: Operator.Sharing = .none
@@ -61,7 +71,12 @@ struct BlockedForm {
 extension KernelBuilder.Operand {
   /// The operand as the C kernels see it.
   var tensor: csn_tensor {
-    let layout = type.layout == .channelBlocked16 ? CSN_BLOCKED : CSN_PLANAR
+    let layout =
+      switch type.layout {
+      case .rowMajor: CSN_PLANAR
+      case .channelBlocked16: CSN_BLOCKED
+      case .channelPaired32: CSN_PAIRED
+      }
     var tensor = csn_tensor_make(
       layout, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
     if let imageStride { tensor.image_stride = imageStride }

@@ -11,7 +11,8 @@ enum BlockedPooling {
           var pooling = try pooling(kind, query.node, input: query.shape(0)!, output: query.outputShape!)
         else { return nil }
         var (input, output) = (csn_tensor(blocked: query.shape(0)!), csn_tensor(blocked: query.outputShape!))
-        return csn_pooling_check(&pooling, &input, &output) == CSN_OK ? BlockedForm(inputs: [0]) : nil
+        return csn_pooling_check(&pooling, &input, &output) == CSN_OK
+          ? BlockedForm(inputs: [0], pairing: .whole) : nil
       },
       kernel: { builder in
         let (x, y) = (try builder.input(0), try builder.output())
@@ -35,7 +36,7 @@ enum BlockedPooling {
   /// Pooling over whole planes; the result [N, C, 1, 1] is row-major.
   static func global(_ kernel: @escaping GlobalKernel) -> BlockedImplementation {
     BlockedImplementation(
-      form: { $0.isImage($0.input(0)) ? BlockedForm(inputs: [0], outputs: []) : nil },
+      form: { $0.isImage($0.input(0)) ? BlockedForm(inputs: [0], outputs: [], pairing: .whole) : nil },
       kernel: { builder in
         let (x, y) = (try builder.input(0), try builder.output())
         let input = x.tensor

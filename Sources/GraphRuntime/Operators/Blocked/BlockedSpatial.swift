@@ -100,8 +100,8 @@ extension BlockedQuery {
 
 extension csn_tensor {
   /// Blocked images of extents [N, C, H, W] in memory of their own.
-  init(blocked shape: [Int]) {
+  init(blocked shape: [Int], as layout: csn_layout = CSN_BLOCKED) {
     self = csn_tensor_make(
-      CSN_BLOCKED, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
+      layout, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
   }
 }
