@@ -2,10 +2,12 @@
 // machine's measured peak, and what was picked.
 //   kernels [THREADS] [all|NETWORK|whole] [batch N] [algorithm NAME] [winograd M] [bf16] [bare] [cold] [json]
 // `whole` runs ResNet50 from end to end.
+#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bench.h"
 #include "clock.h"
@@ -29,6 +31,8 @@ float *random_floats(size_t count) {
   size_t bytes = (count * sizeof(float) + (2u << 20)) & ~(size_t)((2u << 20) - 1);
   float *memory = aligned_alloc(2u << 20, bytes);
   if (!memory) exit(1);
+  // As the runtime asks for its tensors and its weights.
+  madvise(memory, bytes, MADV_HUGEPAGE);
   for (size_t i = 0; i < count; i++) memory[i] = (float)((i * 2654435761u >> 8) & 0xffff) / 65536.f - 0.5f;
   return memory;
 }

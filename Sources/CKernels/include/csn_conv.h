@@ -109,10 +109,10 @@ typedef struct {
   // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
   csn_tensor source, target, addend;
   bool staged, thinned, scattered, gathered;
-  // Whether AMX's tiles compute it: then `tiles` are pairs of spans, of so many pixels each, and tiles_per_row counts
-  // spans.
+  // Whether AMX's tiles compute it: then `tiles` are pairs of spans of so many pixels, and tiles_per_row are the spans of
+  // a line. Pixels from one output row to the next, where a whole plane makes a line; else 0.
   bool amx;
-  int32_t span;
+  int32_t span, pitch;
   // The stride at which tiles read the source.
   int32_t step_h, step_w;
   // Panels of output channels, and input blocks that each reads; Strassen's are of 64, and of half of the blocks.

@@ -84,26 +84,51 @@ CSN_INLINE void pool_row(const int maximum, const csn_pooling_row *row) {
   }
 }
 
-CSN_INLINE void pool_paired_row(const int maximum, const csn_pooling_row *row) {
+CSN_INLINE void pool_paired_pixel(const int maximum, const csn_pooling_row *row, int x) {
   const csn_v16 start = maximum ? csn_splat(-INFINITY) : csn_zero();
+  const window_columns columns = columns_of(row, x);
+  csn_v16 low = start, high = start;
+  for (int y = row->first_y; y < row->end_y; y++) {
+    const float *line = row->in + (ptrdiff_t)y * row->dilation_h * row->in_row + (ptrdiff_t)x * row->stride * csn_block;
+    for (int i = columns.first; i < columns.end; i++) {
+      const csn_u16 pairs = csn_load_pairs(line + (ptrdiff_t)i * row->dilation_w * csn_block);
+      low = join(maximum, low, csn_low_halves(pairs));
+      high = join(maximum, high, csn_high_halves(pairs));
+    }
+  }
+  if (!maximum) {
+    const csn_v16 places = csn_splat(places_of(row, &columns));
+    low /= places;
+    high /= places;
+  }
+  csn_store_pairs(row->out + x * csn_block, low, high);
+}
+
+/// The maximum of a whole window of 3 x 3, not dilated.
+CSN_INLINE void max_paired_window(const float *in, ptrdiff_t stride, float *out) {
+  csn_v16 low = csn_splat(-INFINITY), high = low;
+  CSN_UNROLL for (int y = 0; y < 3; y++) {
+    CSN_UNROLL for (int x = 0; x < 3; x++) {
+      const csn_u16 pairs = csn_load_pairs(in + y * stride + x * csn_block);
+      low = csn_max(low, csn_low_halves(pairs));
+      high = csn_max(high, csn_high_halves(pairs));
+    }
+  }
+  // Halves that came from pairs need no rounding.
+  const csn_u16 bits = __builtin_bit_cast(csn_u16, low) >> 16 | __builtin_bit_cast(csn_u16, high);
+  csn_store(out, __builtin_bit_cast(csn_v16, bits));
+}
+
+CSN_INLINE void pool_paired_row(const int maximum, const csn_pooling_row *row) {
+  const bool small = maximum && row->dilation_h == 1 && row->dilation_w == 1 && row->kernel_w == 3 &&
+                     row->end_y - row->first_y == 3;
   for (int x = 0; x < row->width; x++) {
-    const window_columns columns = columns_of(row, x);
-    csn_v16 low = start, high = start;
-    for (int y = row->first_y; y < row->end_y; y++) {
-      const float *line = row->in + (ptrdiff_t)y * row->dilation_h * row->in_row +
-                          (ptrdiff_t)x * row->stride * csn_block;
-      for (int i = columns.first; i < columns.end; i++) {
-        const csn_u16 pairs = csn_load_pairs(line + (ptrdiff_t)i * row->dilation_w * csn_block);
-        low = join(maximum, low, csn_low_halves(pairs));
-        high = join(maximum, high, csn_high_halves(pairs));
-      }
-    }
-    if (!maximum) {
-      const csn_v16 places = csn_splat(places_of(row, &columns));
-      low /= places;
-      high /= places;
-    }
-    csn_store_pairs(row->out + x * csn_block, low, high);
+    const int column = row->left + x * row->stride;
+    const float *in = row->in + row->first_y * row->in_row + (ptrdiff_t)x * row->stride * csn_block;
+    if (small && column >= 0 && column + 3 <= row->in_width)
+      max_paired_window(in, row->in_row, row->out + x * csn_block);
+    else
+      pool_paired_pixel(maximum, row, x);
   }
 }
 
@@ -142,6 +167,7 @@ CSN_INLINE void reduce_paired_plane(const int maximum, const float *in, ptrdiff_
                                     float *out) {
   const csn_v16 start = maximum ? csn_splat(-INFINITY) : csn_zero();
   csn_v16 low = start, high = start;
+  // Each row by itself, which keeps rounding errors small.
   for (int y = 0; y < height; y++, in += row_stride) {
     csn_v16 row_low = start, row_high = start;
     for (int x = 0; x < width; x++) {

@@ -46,6 +46,34 @@ static void stage_input(csn_conv_plan *plan) {
                                    conv->pad_left, (int32_t)bottom, (int32_t)right);
 }
 
+/// Words from one pixel of the source to the next.
+static ptrdiff_t source_pixel(const csn_conv_plan *plan) {
+  return is_planar(plan) ? csn_amx_planar_channels / 2 : csn_block;
+}
+
+/// Lines of an image, and output pixels of a line, with those between rows.
+static int image_lines(const csn_conv_plan *plan) { return plan->pitch > 0 ? 1 : plan->target.height; }
+
+static int line_pixels(const csn_conv_plan *plan) {
+  return (plan->pitch > 0 ? (plan->target.height - 1) * plan->pitch : 0) + plan->target.width;
+}
+
+static int64_t spans_of(const csn_conv_plan *plan) {
+  return (int64_t)plan->target.images * image_lines(plan) * plan->tiles_per_row;
+}
+
+/// Makes a line of every plane where that takes fewer spans than rows do.
+static void choose_lines(csn_conv_plan *plan) {
+  const csn_tensor *out = &plan->target;
+  const ptrdiff_t down = plan->source.row_stride * plan->step_h, across = plan->step_w * source_pixel(plan);
+  if (out->height == 1 || down % across != 0 || down / across < out->width) return;
+  const int64_t line = (out->height - 1) * (down / across) + out->width;
+  if (line > INT32_MAX / csn_block ||
+      csn_ceil_div(line, csn_amx_pixels) >= out->height * csn_ceil_div(out->width, csn_amx_pixels))
+    return;
+  plan->pitch = (int32_t)(down / across);
+}
+
 void csn_amx_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
@@ -59,9 +87,10 @@ void csn_amx_plan(csn_conv_plan *plan) {
     if (plan->has_residual) csn_tensor_flatten(&plan->addend);
   }
   if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
-  plan->tiles_per_row = (int32_t)csn_ceil_div(plan->target.width, csn_amx_pixels);
-  plan->span = (int32_t)csn_ceil_div(plan->target.width, plan->tiles_per_row);
-  const int64_t spans = (int64_t)plan->target.images * plan->target.height * plan->tiles_per_row;
+  choose_lines(plan);
+  plan->tiles_per_row = (int32_t)csn_ceil_div(line_pixels(plan), csn_amx_pixels);
+  plan->span = (int32_t)csn_ceil_div(line_pixels(plan), plan->tiles_per_row);
+  const int64_t spans = spans_of(plan);
   if (spans > INT32_MAX - 1 || (plan->staged && plan->staged_bytes == 0)) return;
   plan->tiles = (int32_t)csn_ceil_div(spans, csn_amx_spans);
   plan->depth = plan->panel_blocks;
@@ -75,49 +104,58 @@ typedef struct {
   float *out;
 } amx_job;
 
-static int64_t spans_of(const csn_conv_plan *plan) {
-  return (int64_t)plan->target.images * plan->target.height * plan->tiles_per_row;
-}
+#if defined(__x86_64__)
 
 /// Walks over spans, which follow each other in the order of the output's pixels.
 typedef struct {
   const csn_conv_plan *plan;
-  /// Words from one input pixel to the next.
-  ptrdiff_t pixel;
-  int part, y, image;
+  int part, line, image;
 } span_walk;
 
 static span_walk walk_from(const csn_conv_plan *plan, int64_t index) {
-  const int64_t row = index / plan->tiles_per_row;
+  const int64_t line = index / plan->tiles_per_row;
   return (span_walk){
       .plan = plan,
-      .pixel = is_planar(plan) ? csn_amx_planar_channels / 2 : csn_block,
       .part = (int)(index % plan->tiles_per_row),
-      .y = (int)(row % plan->target.height),
-      .image = (int)(row / plan->target.height),
+      .line = (int)(line % image_lines(plan)),
+      .image = (int)(line / image_lines(plan)),
   };
 }
 
-static csn_amx_span next_span(span_walk *walk) {
+/// Adds to a span the pixels [first, end) of its line, which begin at `x` of row `y`; the span begins at `start`.
+static void add_piece(const span_walk *walk, csn_amx_span *span, int start, int first, int end, int y, int x) {
+  const csn_tensor *out = &walk->plan->target, *residual = &walk->plan->addend;
+  if (first >= end) return;
+  span->piece[span->pieces++] = (csn_amx_piece){
+      .first = first - start,
+      .end = end - start,
+      .out = walk->image * out->image_stride + y * out->row_stride + (ptrdiff_t)x * csn_block,
+      .residual = walk->image * residual->image_stride + y * residual->row_stride + (ptrdiff_t)x * csn_block,
+  };
+}
+
+static void next_span(span_walk *walk, csn_amx_span *span) {
   const csn_conv_plan *plan = walk->plan;
-  const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
-  const int begin = walk->part * plan->span, x = (int)csn_min64(begin, out->width - plan->span);
-  const csn_amx_span span = {
-      .in = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
-            x * plan->step_w * walk->pixel,
-      .out = walk->image * out->image_stride + walk->y * out->row_stride + (ptrdiff_t)x * csn_block,
-      .residual = walk->image * residual->image_stride + walk->y * residual->row_stride + (ptrdiff_t)x * csn_block,
-      .skip = begin - x,
-  };
-  if (++walk->part < plan->tiles_per_row) return span;
+  const csn_tensor *source = &plan->source;
+  const int first = walk->part * plan->span, start = (int)csn_min64(first, line_pixels(plan) - plan->span);
+  const int end = start + plan->span;
+  span->in = walk->image * source->image_stride + walk->line * plan->step_h * source->row_stride +
+             start * plan->step_w * source_pixel(plan);
+  span->pieces = 0;
+  if (plan->pitch == 0) {
+    add_piece(walk, span, start, first, end, walk->line, first);
+  } else {
+    for (int y = first / plan->pitch; y * plan->pitch < end; y++) {
+      const int row = y * plan->pitch, begin = (int)csn_max64(first, row);
+      add_piece(walk, span, start, begin, (int)csn_min64(end, row + plan->target.width), y, begin - row);
+    }
+  }
+  if (++walk->part < plan->tiles_per_row) return;
   walk->part = 0;
-  if (++walk->y < out->height) return span;
-  walk->y = 0;
+  if (++walk->line < image_lines(plan)) return;
+  walk->line = 0;
   walk->image++;
-  return span;
 }
-
-#if defined(__x86_64__)
 
 /// A chunk: some spans, to be computed for one panel after another.
 typedef struct {
@@ -161,7 +199,7 @@ static void run_panel(const amx_chunk *chunk, int panel, int next) {
   for (int64_t index = chunk->first_span; index < chunk->end_span; index += csn_amx_spans) {
     csn_amx_span spans[csn_amx_spans];
     const int count = (int)csn_min64(chunk->end_span - index, csn_amx_spans);
-    for (int i = 0; i < count; i++) spans[i] = next_span(&walk);
+    for (int i = 0; i < count; i++) next_span(&walk, &spans[i]);
     csn_amx_run(&tile, spans, count, &fetch);
   }
 }
@@ -180,7 +218,7 @@ static void run_chunk(void *context, int index, int worker) {
       .tile =
           {
               .in = job->in,
-              .in_pixel = plan->step_w * (ptrdiff_t)csn_block,
+              .in_pixel = plan->step_w * source_pixel(plan),
               .in_block = plan->source.block_stride,
               .in_row = plan->source.row_stride * conv->dilation_h,
               .in_tap = (ptrdiff_t)conv->dilation_w * csn_block,
@@ -190,13 +228,9 @@ static void run_chunk(void *context, int index, int worker) {
               .out_paired = plan->target.layout == CSN_PAIRED,
               .stream = csn_conv_flags(plan, job->out) & csn_tile_stream,
               .lower = conv->lower, .upper = conv->upper,
-              .pixels = plan->span,
           },
   };
-  if (is_planar(plan)) {
-    chunk.tile.in_pixel = plan->step_w * (ptrdiff_t)csn_amx_planar_channels / 2;
-    chunk.tile.kernel_w = csn_amx_planar_taps(conv);
-  }
+  if (is_planar(plan)) chunk.tile.kernel_w = csn_amx_planar_taps(conv);
   chunk.end_span = csn_min64(chunk.end_span, spans_of(plan));
   int after = csn_conv_first_panel(plan, csn_pool_likely_next(index, worker, plan->threads));
   // The weights that this chunk began with are not far.

@@ -1,8 +1,9 @@
 // Direct convolution on AMX's tiles: products of bf16, sums of fp32.
 //
-// An output row is cut into spans of up to 16 adjacent pixels, all of one length: where that does not divide the row,
-// the last spans overlap their predecessors. A span is one tile's rows, a pixel's block of 32 channels (16 words of
-// pairs) a row of the input's tile. Two spans and a panel of 32 output channels are computed together: four tiles of
+// A line of output pixels is cut into spans of up to 16, all of one length: where that does not divide the line, the
+// last spans overlap their predecessors. A line is an output row; or a whole plane, with what lies between its rows in
+// the input, where that makes fewer spans: what they compute in between is not stored. A span is one tile's rows, a
+// pixel's block of 32 channels (16 words of pairs) a row of the input's tile. Two spans and a panel of 32 output channels are computed together: four tiles of
 // sums, two of input, two of weights.
 #pragma once
 #include "conv/conv.h"
@@ -17,11 +18,19 @@ enum {
   csn_amx_planar_pixels = 8,
 };
 
-/// Where a span lies, in words from the tensors' first elements on.
+/// Pixels [first, end) of a span, which lie in one output row: where the first of them is, in words from the tensors'
+/// first elements on.
 typedef struct {
-  ptrdiff_t in, out, residual;
-  /// Pixels at its beginning that its predecessor stores.
-  int skip;
+  int first, end;
+  ptrdiff_t out, residual;
+} csn_amx_piece;
+
+/// Where a span lies in the input, likewise; and what of it is stored: neither what its predecessor stores nor what
+/// lies between rows.
+typedef struct {
+  ptrdiff_t in;
+  int pieces;
+  csn_amx_piece piece[csn_amx_pixels];
 } csn_amx_span;
 
 /// What all spans and one panel have in common. Strides count words, of 4 bytes.
@@ -43,8 +52,6 @@ typedef struct {
   /// Whether the output goes past the caches.
   bool stream;
   float lower, upper;
-  /// Of a span.
-  int pixels;
 } csn_amx_tile;
 
 /// Sets this thread's tiles up for spans of `pixels`; and gives them back.

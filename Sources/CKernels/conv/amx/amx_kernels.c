@@ -77,14 +77,16 @@ CSN_INLINE __m512i pairs_of(csn_v16 low, csn_v16 high) {
   return _mm512_permutexvar_epi16(alternate, (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low));
 }
 
-/// From a span's sums to its output.
+/// From the sums of a piece to its output.
 CSN_INLINE void finish(const bool has_residual, const bool residual_paired, const bool out_paired,
-                       const csn_amx_tile *tile, const csn_amx_span *span, const float *sums) {
+                       const csn_amx_tile *tile, const csn_amx_piece *piece, const float *sums) {
   const csn_v16 lower = csn_splat(tile->lower), upper = csn_splat(tile->upper);
-  const float *residual = tile->residual + (has_residual ? span->residual : 0);
-  float *out = tile->out + span->out;
+  const float *residual = has_residual ? tile->residual + piece->residual : NULL;
+  float *out = tile->out + piece->out;
   const bool second = tile->second, stream = tile->stream;
-  for (ptrdiff_t i = (ptrdiff_t)span->skip * csn_block; i < (ptrdiff_t)tile->pixels * csn_block; i += csn_block) {
+  const ptrdiff_t floats = (ptrdiff_t)(piece->end - piece->first) * csn_block;
+  sums += (ptrdiff_t)piece->first * csn_block;
+  for (ptrdiff_t i = 0; i < floats; i += csn_block) {
     csn_v16 low = csn_load(sums + i), high = csn_load(sums + tile_floats + i);
     if (has_residual && residual_paired) {
       const __m512i pairs = _mm512_loadu_si512(residual + i);
@@ -111,15 +113,15 @@ CSN_INLINE void finish(const bool has_residual, const bool residual_paired, cons
   }
 }
 
-static void finish_span(const csn_amx_tile *tile, const csn_amx_span *span, const float *sums) {
+static void finish_piece(const csn_amx_tile *tile, const csn_amx_piece *piece, const float *sums) {
   if (tile->out_paired) {
-    if (!tile->residual) finish(false, false, true, tile, span, sums);
-    else if (tile->residual_paired) finish(true, true, true, tile, span, sums);
-    else finish(true, false, true, tile, span, sums);
+    if (!tile->residual) finish(false, false, true, tile, piece, sums);
+    else if (tile->residual_paired) finish(true, true, true, tile, piece, sums);
+    else finish(true, false, true, tile, piece, sums);
   } else {
-    if (!tile->residual) finish(false, false, false, tile, span, sums);
-    else if (tile->residual_paired) finish(true, true, false, tile, span, sums);
-    else finish(true, false, false, tile, span, sums);
+    if (!tile->residual) finish(false, false, false, tile, piece, sums);
+    else if (tile->residual_paired) finish(true, true, false, tile, piece, sums);
+    else finish(true, false, false, tile, piece, sums);
   }
 }
 
@@ -135,7 +137,8 @@ void csn_amx_run(const csn_amx_tile *tile, const csn_amx_span *spans, int count,
     _tile_stored(second_low, sums + 2 * tile_floats, tile_row_bytes);
     _tile_stored(second_high, sums + 3 * tile_floats, tile_row_bytes);
   }
-  for (int i = 0; i < count; i++) finish_span(tile, &spans[i], sums + 2 * i * tile_floats);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < spans[i].pieces; k++) finish_piece(tile, &spans[i].piece[k], sums + 2 * i * tile_floats);
 }
 
 void csn_amx_interleave(const float *const planes[csn_amx_planar_channels], int pixels, float *out) {
