@@ -137,7 +137,8 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
     ? (test.pads.0, test.pads.1, test.pads.2 + test.kernel.0, test.pads.3 + test.kernel.1) : (0, 0, 0, 0)
   var inTensor = csn_tensor_make(
     test.planar ? CSN_PLANAR : test.paired.contains(.input) ? CSN_PAIRED : CSN_BLOCKED, Int32(test.images),
-    Int32(test.inChannels), Int32(test.size.0), Int32(test.size.1), Int32(frame.0), Int32(frame.1), Int32(frame.2), Int32(frame.3))
+    Int32(test.inChannels), Int32(test.size.0), Int32(test.size.1), Int32(frame.0), Int32(frame.1),
+    Int32(frame.2), Int32(frame.3))
   let outFrame: (Int32, Int32) = test.dense ? (0, 0) : (1, 2)
   var outTensor = csn_tensor_make(
     test.paired.contains(.output) ? CSN_PAIRED : CSN_BLOCKED, Int32(test.images), Int32(test.outChannels),
@@ -595,7 +596,9 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   }
 
   @Test func planarBF16IsRefusedForOtherShapes() {
-    func weights(_ channels: Int32, _ kernel: (Int32, Int32), _ change: (inout csn_conv) -> Void = { _ in }) -> Int {
+    func weights(_ channels: Int32, _ kernel: (Int32, Int32), _ change: (inout csn_conv) -> Void = { _ in })
+      -> Int
+    {
       var conv = csn_conv_make(channels, 40, kernel.0, kernel.1)
       change(&conv)
       return csn_conv_weight_count(CSN_CONV_PLANAR_BF16, &conv)

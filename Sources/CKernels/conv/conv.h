@@ -79,9 +79,12 @@ void csn_amx_plan(csn_conv_plan *plan);
 /// What the input lacks on its bottom or right: places that the last output reads beyond the end.
 int64_t csn_conv_overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad);
 
-/// Chooses how many chunks to make of the tiles, and how many of the panels; a chunk's input should not be larger than
-/// `chunk_input_bytes`.
-void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_input_bytes);
+/// Bytes of the input as the tiles see it.
+int64_t csn_conv_input_bytes(const csn_conv_plan *plan);
+
+/// Chooses how many chunks to make of the tiles, and how many of the panels. A chunk's input should not be larger than
+/// `chunk_bytes`; weights up to `small_weight_bytes` may pass through every thread's caches.
+void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes);
 
 /// The first panel of chunk `index`; negative where there is no such chunk.
 int csn_conv_first_panel(const csn_conv_plan *plan, int index);

@@ -70,15 +70,18 @@ int csn_conv_first_panel(const csn_conv_plan *plan, int index) {
   return csn_share(plan->panels, index / plan->tile_chunks, plan->panel_chunks);
 }
 
-void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_input_bytes) {
+int64_t csn_conv_input_bytes(const csn_conv_plan *plan) {
   const csn_tensor *source = &plan->source;
-  int64_t input_bytes = (int64_t)csn_tensor_blocks(source) * source->block_stride * source->images * 4;
+  return (int64_t)csn_tensor_blocks(source) * source->block_stride * source->images * 4;
+}
+
+void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes) {
   int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
-  int64_t by_cache = csn_ceil_div(input_bytes, chunk_input_bytes);
+  int64_t by_cache = csn_ceil_div(csn_conv_input_bytes(plan), chunk_bytes);
   int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   int64_t tile_chunks = input_bytes <= whole_input_bytes && weight_bytes > 2 * input_bytes ? 1 : by_cache;
   // Small weights stay in cache whatever passes over them: cut the pixels only, so that each thread keeps its part.
-  if (weight_bytes <= chunk_input_bytes) tile_chunks = csn_max64(by_cache, wanted);
+  if (weight_bytes <= small_weight_bytes) tile_chunks = csn_max64(by_cache, wanted);
   tile_chunks = csn_min64(tile_chunks, plan->tiles);
   int64_t panel_chunks = csn_min64(csn_ceil_div(wanted, tile_chunks), plan->panels);
   if (tile_chunks * panel_chunks < wanted) tile_chunks = csn_min64(csn_ceil_div(wanted, panel_chunks), plan->tiles);
@@ -130,7 +133,7 @@ void csn_direct_plan(csn_conv_plan *plan) {
   }
   cut_tiles(plan);
   if (plan->tiles == 0) return;
-  csn_conv_cut_chunks(plan, chunk_input_bytes);
+  csn_conv_cut_chunks(plan, chunk_input_bytes, chunk_input_bytes);
   split_depth(plan);
   plan_gathering(plan);
   if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);

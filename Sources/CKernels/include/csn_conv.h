@@ -19,7 +19,8 @@
 //   channels: a network's first layer). The output and the residual are blocked. At CSN_CPU_AMX, the bf16 algorithms
 //   take input (but a planar one), output and residual paired or blocked, each as it likes; none else takes pairs.
 // - Where the input's halo covers the padding, the direct algorithm reads the input in place, and so does bf16 a paired
-//   one; else they copy it to scratch first. Winograd and depthwise convolution need no halo; planar Winograd and planar bf16 always copy.
+//   one; else they copy it to scratch first. Winograd and depthwise convolution need no halo; planar Winograd and
+//   planar bf16 always copy.
 // - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
 //   scratch, framed by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
@@ -109,8 +110,8 @@ typedef struct {
   // Private. The input as the tiles see it (in scratch where `staged`); output and residual likewise.
   csn_tensor source, target, addend;
   bool staged, thinned, scattered, gathered;
-  // Whether AMX's tiles compute it: then `tiles` are pairs of spans of so many pixels, and tiles_per_row are the spans of
-  // a line. Pixels from one output row to the next, where a whole plane makes a line; else 0.
+  // Whether AMX's tiles compute it: then `tiles` are pairs of spans of so many pixels, and tiles_per_row are the spans
+  // of a line. Pixels from one output row to the next, where a whole plane makes a line; else 0.
   bool amx;
   int32_t span, pitch;
   // The stride at which tiles read the source.

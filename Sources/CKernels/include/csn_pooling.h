@@ -20,8 +20,9 @@ typedef struct {
   bool count_padding;
 } csn_pooling;
 
-/// CSN_OK where every output of `out` has a window that meets the input. Both tensors are blocked, or both paired (maxima
-/// are then exact, averages rounded from fp32); the output may have the extents of either rounding (ONNX ceil_mode).
+/// CSN_OK where every output of `out` has a window that meets the input. Both tensors are blocked, or both paired
+/// (maxima are then exact, averages rounded from fp32); the output may have the extents of either rounding (ONNX
+/// ceil_mode).
 csn_status csn_pooling_check(const csn_pooling *pooling, const csn_tensor *in, const csn_tensor *out);
 
 /// Runs a pooling that was checked.

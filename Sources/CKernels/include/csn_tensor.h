@@ -2,8 +2,8 @@
 //
 // Kernels work on the blocked layout (NCHW16c): channels in blocks of 16, [N][C/16][H][W][16], the last block filled
 // up. Lanes past the last channel hold any finite values: weights there are zero, and kernels that look across
-// channels leave them out. Between bf16 convolutions tensors are paired: half as large, blocks of 32 channels rounded to
-// bf16, in words of two. A pointer to a tensor points at its first element, so what a descriptor adds is strides: a
+// channels leave them out. Between bf16 convolutions tensors are paired: half as large, blocks of 32 channels rounded
+// to bf16, in words of two. A pointer to a tensor points at its first element, so what a descriptor adds is strides: a
 // view of some channel blocks, a plane with a frame of zeros around it (a halo, which lets a padded convolution read
 // in place), a part of a larger tensor are all the same to a kernel.
 #pragma once

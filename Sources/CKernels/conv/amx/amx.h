@@ -3,8 +3,8 @@
 // A line of output pixels is cut into spans of up to 16, all of one length: where that does not divide the line, the
 // last spans overlap their predecessors. A line is an output row; or a whole plane, with what lies between its rows in
 // the input, where that makes fewer spans: what they compute in between is not stored. A span is one tile's rows, a
-// pixel's block of 32 channels (16 words of pairs) a row of the input's tile. Two spans and a panel of 32 output channels are computed together: four tiles of
-// sums, two of input, two of weights.
+// pixel's block of 32 channels (16 words of pairs) a row of the input's tile. Two spans and a panel of 32 output
+// channels are computed together: four tiles of sums, two of input, two of weights.
 #pragma once
 #include "conv/conv.h"
 
