@@ -77,7 +77,8 @@ int64_t csn_conv_input_bytes(const csn_conv_plan *plan) {
 
 void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes) {
   int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
-  int64_t by_cache = csn_ceil_div(csn_conv_input_bytes(plan), chunk_bytes);
+  const int64_t input_bytes = csn_conv_input_bytes(plan);
+  int64_t by_cache = csn_ceil_div(input_bytes, chunk_bytes);
   int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   int64_t tile_chunks = input_bytes <= whole_input_bytes && weight_bytes > 2 * input_bytes ? 1 : by_cache;
   // Small weights stay in cache whatever passes over them: cut the pixels only, so that each thread keeps its part.
