@@ -55,7 +55,7 @@ def processor():
         lines = [line.split(":", 1) for line in info if ":" in line]
     facts = {key.strip(): value.strip() for key, value in lines}
     flags = facts.get("flags", "").split()
-    has = [name for name in ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni") if name in flags]
+    has = [name for name in ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if name in flags]
     return f"{facts.get('model name', 'unknown')} (family {facts.get('cpu family')}, model {facts.get('model')}; {', '.join(has)})", \
         "avx512_bf16" in flags
 

@@ -93,7 +93,8 @@ extension ForcedLevels {
 
     @Test func refusesOtherLayouts() {
       var pooling = csn_pooling(
-        kind: CSN_POOLING_MAX, kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, dilation_h: 1, dilation_w: 1,
+        kind: CSN_POOLING_MAX, kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, dilation_h: 1,
+        dilation_w: 1,
         pad_top: 0, pad_left: 0, pad_bottom: 0, pad_right: 0, count_padding: false)
       var (blocked, paired) = (tensor(1, 16, (4, 4)), tensor(1, 16, (4, 4), CSN_PAIRED))
       var planar = tensor(1, 16, (4, 4), CSN_PLANAR)

@@ -26,10 +26,12 @@ extension ForcedLevels {
     @Test func roundingToPairs() {
       // Ties to even, both ways; the largest number rounds to infinity; NaN stays, whatever its bits.
       let bits: [UInt32] = [
-        0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F7F_FFFF, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x8000_0000,
+        0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F7F_FFFF, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF,
+        0x8000_0000,
       ]
       let expected: [UInt32] = [
-        0x3F80_0000, 0x3F82_0000, 0x3F81_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0xFFFF_0000, 0x8000_0000,
+        0x3F80_0000, 0x3F82_0000, 0x3F81_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0xFFFF_0000,
+        0x8000_0000,
       ]
       var (planar, paired) = (tensor(1, 1, (1, 8), CSN_PLANAR), tensor(1, 1, (1, 8), CSN_PAIRED))
       let input = Memory(planar)
