@@ -60,7 +60,7 @@ let package = Package(
     // Tests.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "CAllocationCounter"]),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "CAllocationCounter", "TestSupport"]),
     .testTarget(name: "ONNXParseTests", dependencies: ["ONNXParse", "TestSupport"]),
     .testTarget(
       name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "CAllocationCounter", "TestSupport"],

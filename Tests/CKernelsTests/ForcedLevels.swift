@@ -1,13 +1,16 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// Suites that force the process's CPU level, one after another; and the level itself.
 @Suite(.serialized) struct ForcedLevels {
   @Test func forcingIsBounded() {
-    for level in availableLevels { #expect(csn_cpu_force(level) == level && csn_cpu_current() == level) }
-    #expect(csn_cpu_force(CSN_CPU_PORTABLE) == CSN_CPU_PORTABLE)
-    #expect(!csn_cpu_has_bf16() && !csn_cpu_has_amx() && !csn_cpu_has_vnni())
-    #expect(csn_cpu_force(CSN_CPU_AMX) == csn_cpu_detected())
+    ProcessorLevel.inTurn {
+      for level in availableLevels { #expect(csn_cpu_force(level) == level && csn_cpu_current() == level) }
+      #expect(csn_cpu_force(CSN_CPU_PORTABLE) == CSN_CPU_PORTABLE)
+      #expect(!csn_cpu_has_bf16() && !csn_cpu_has_amx() && !csn_cpu_has_vnni())
+      #expect(csn_cpu_force(CSN_CPU_AMX) == csn_cpu_detected())
+    }
   }
 }
 
@@ -15,15 +18,17 @@ import Testing
 func everyLevel(
   sourceLocation: SourceLocation = #_sourceLocation, _ body: (_ pool: OpaquePointer?) -> [Float]
 ) -> [[Float]] {
-  defer { _ = csn_cpu_force(csn_cpu_detected()) }
-  return availableLevels.map { level in
-    csn_cpu_force(level)
-    let alone = body(nil)
-    let together = withPool(threads: 3) { body($0) }
-    #expect(
-      zip(alone, together).allSatisfy { $0.bitPattern == $1.bitPattern }, "depends on threads",
-      sourceLocation: sourceLocation)
-    return alone
+  ProcessorLevel.inTurn {
+    defer { _ = csn_cpu_force(csn_cpu_detected()) }
+    return availableLevels.map { level in
+      csn_cpu_force(level)
+      let alone = body(nil)
+      let together = withPool(threads: 3) { body($0) }
+      #expect(
+        zip(alone, together).allSatisfy { $0.bitPattern == $1.bitPattern }, "depends on threads",
+        sourceLocation: sourceLocation)
+      return alone
+    }
   }
 }
 

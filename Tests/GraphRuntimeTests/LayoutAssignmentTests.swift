@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
@@ -29,7 +30,9 @@ import Testing
       net.node("Relu", [net.convolution(y, from: 32, to: 24)]), from: 24, to: 32, kernel: 3, pad: 1)
     y = net.node("Relu", [net.node("Add", [branch, y])])
     net.graph.addOutput(net.node("GlobalAveragePool", [y]))
-    let plan = try net.compare(shape: [images, 3, 37, 29], precision: .bfloat16)
+    let plan = try ProcessorLevel.inTurn {
+      try net.compare(shape: [images, 3, 37, 29], precision: .bfloat16)
+    }
     #expect(!plan.steps.contains { $0.op == Relayout.name })
     let layouts = plan.steps.dropLast().map { $0.outputs.first?.tensor?.layout }
     #expect(layouts.allSatisfy { $0 == .channelPaired32 })
@@ -43,10 +46,31 @@ import Testing
     let b = net.convolution(net.convolution(x, from: 16, to: 40), from: 40, to: 48, kernel: 3, pad: 1)
     let joined = net.node("Concat", [net.node("Tanh", [a]), b], ["axis": .int(1)])
     net.graph.addOutput(net.convolution(joined, from: 80, to: 20))
-    let plan = try net.compare(shape: [2, 16, 14, 15], level: .none, precision: .bfloat16)
+    let plan = try ProcessorLevel.inTurn {
+      try net.compare(shape: [2, 16, 14, 15], level: .none, precision: .bfloat16)
+    }
     let copies = plan.steps.filter { $0.op == Relayout.name }.map { $0.outputs.first?.tensor?.layout }
     // The input, what is joined, and the output.
     #expect(copies == [.channelPaired32, .channelPaired32, .rowMajor])
+  }
+
+  /// What a caller wants or an average is made for is not rounded on its way; the classifier behind it rounds.
+  @Test(.enabled(if: csn_cpu_has_amx())) func bfloat16LeavesResultsInFloat32() throws {
+    var net = ConvolutionNet(seed: 4)
+    let x = net.input([1, 32, 12, 12])
+    let seen = net.convolution(x, from: 32, to: 64, kernel: 3, pad: 1)
+    let y = net.convolution(seen, from: 64, to: 64)
+    let mean = net.node("AveragePool", [y], ["kernel_shape": .ints([12, 12])])
+    let weights = net.graph.addInitializer("fc", Tensor(net.floats(64 * 40), shape: [40, 64]))
+    let scores = net.node("Gemm", [net.node("Flatten", [mean]), weights], ["transB": .int(1)])
+    for output in [seen, scores] { net.graph.addOutput(output) }
+    let plan = try ProcessorLevel.inTurn { try net.compare(shape: [1, 32, 12, 12], precision: .bfloat16) }
+    let layouts = Dictionary(
+      plan.steps.map { ($0.op.type, $0.outputs.first?.tensor?.layout) },
+      uniquingKeysWith: { first, _ in first })
+    #expect(layouts["Conv"] == .channelBlocked16)
+    #expect(layouts["AveragePool"] == .channelBlocked16)
+    #expect(plan.steps.contains { $0.op == "Gemm" && $0.choice == "packed bf16" })
   }
 
   @Test(arguments: [1, 3]) func concatenationsOfBlocks(images: Int) throws {

@@ -25,7 +25,8 @@ public struct Session: Sendable {
     public init() {}
   }
 
-  /// The arithmetic of a run; tensors between operators are always float32.
+  /// The arithmetic of a run. Tensors between operators are float32, but with bfloat16 on AMX's tiles, where convolutions
+  /// and pooling hand bfloat16 to each other.
   public enum Precision: Sendable, Hashable {
     case float32
     /// Products of values rounded to bfloat16, summed in float32, where that is faster.
@@ -62,7 +63,8 @@ public struct Session: Sendable {
   }
 
   init(_ graph: Graph, options: Options = Options(), registry: OperatorRegistry) throws {
-    guard options.precision == .float32 || csn_cpu_has_bf16() else {
+    let level = csn_cpu_current()
+    guard options.precision == .float32 || csn_cpu_level_has_bf16(level) else {
       throw GraphError(.unsupportedType, "bf16 needs a CPU with AVX512-BF16, which this one does not have")
     }
     var graph = graph
@@ -82,7 +84,7 @@ public struct Session: Sendable {
     planner = Planner(
       registry: registry, pool: .shared(threads: options.threads ?? Int(csn_cpu_count())),
       memoryLimit: options.maxMemory ?? SystemMemory.available, derivedConstants: derivedConstants,
-      precision: options.precision)
+      precision: options.precision, level: level)
     // A graph of fixed shapes is planned at once, so that what can't be prepared is known now.
     if isFixed {
       _ = try plan(for: Request(self, outputs: nil, given: nil))

@@ -48,6 +48,7 @@ struct KernelBuilder {
   /// Constants that were made from initializers before, shared by a session's plans.
   var derivedConstants: DerivedConstantStore?
   var precision = Session.Precision.float32
+  var level = csn_cpu_current()
 
   init(node: Node, inputs: [Operand?], outputs: [Operand?], threads: Int, firstFreeSlot: Int) {
     self.node = node

@@ -4,7 +4,7 @@ import CKernels
 ///
 /// A dense matrix whose rows are whole blocks of 16 channels lies in memory just as m blocked images of one pixel do, so
 /// that the product is a 1x1 convolution of it. Its weights are packed ahead, and a row's bits don't depend on the rows
-/// around it.
+/// around it; but for bf16, where only products of few rows round.
 struct PackedProduct {
   let m, n, k: Int
   /// Whether the constant is [n, k] instead of [k, n].
@@ -28,9 +28,10 @@ struct PackedProduct {
     let columns = ceilDivide(n, block) * block
     var (input, output) = (Self.rows(m, by: k, stride: k), Self.rows(m, by: n, stride: columns))
     var options = csn_conv_default_options()
-    options.threads = Int32(builder.threads)
+    (options.level, options.threads) = (builder.level, Int32(builder.threads))
     // Rows by themselves fill a tile of bf16 with one pixel each: right for a classifier's few.
-    let mayRound = builder.precision == .bfloat16 && m <= Self.mostRoundedRows
+    let mayRound =
+      builder.precision == .bfloat16 && csn_cpu_level_has_amx(builder.level) && m <= Self.mostRoundedRows
     (options.allow_bf16, options.winograd_limit) = (mayRound, 0)
     if !mayRound { options.algorithm = CSN_CONV_DIRECT }
     var plan = csn_conv_plan()
@@ -59,7 +60,7 @@ struct PackedProduct {
     let bias = try biasIndex.map { try builder.addPaddedBias(from: $0, count: plan.bias_count) } ?? -1
     // Rows of whole blocks, of which y takes the first n columns, where y's rows are none.
     let padded = columns == n ? nil : builder.addScratch(byteCount: m * columns * MemoryLayout<Float>.stride)
-    builder.note(choice: "packed")
+    builder.note(choice: algorithm == CSN_CONV_BF16 ? "packed bf16" : "packed")
     builder.emitConvolution(plan, x: x.slot, weights: weights, bias: bias, y: padded ?? y.slot)
     if let padded {
       builder.emit { [m] memory in

@@ -176,6 +176,7 @@ struct BufferAssignment {
         // Not where the node reads the same value as an input that must stay.
         node.inputs.indices.allSatisfy({ node.inputs[$0] != input || candidates.contains($0) }),
         case .buffer(let buffer, let place)? = storage[input], byteCounts[input] == byteCounts[output],
+        graph[input].type?.tensor?.layout == graph[output].type?.tensor?.layout,
         place.imageStride == nil || images(of: input) == images(of: output)
       else { continue }
       buffers[buffer].live.removeAll { lastUse[$0, default: 0] < index }
@@ -238,7 +239,7 @@ extension TensorType {
       guard elementType == .float32, shape.count == 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }) else {
         return nil
       }
-      var tensor = csn_tensor(blocked: shape, as: layout == .channelPaired32 ? CSN_PAIRED : CSN_BLOCKED)
+      var tensor = csn_tensor(images: shape, as: layout == .channelPaired32 ? CSN_PAIRED : CSN_BLOCKED)
       let count = csn_tensor_count(&tensor)
       return count > 0 ? count * MemoryLayout<Float>.stride : nil
     }

@@ -56,7 +56,14 @@ struct LayoutAssignment {
       return
     }
     let isPaired =
-      inPairs && form.pairing != .none && (form.isPreferred || present.contains(.channelPaired32))
+      switch inPairs ? form.pairing : .none {
+      case .none: false
+      case .each: true
+      // Nothing is rounded that nobody wants so.
+      case .whole:
+        present.contains(.channelPaired32)
+          && form.outputs.allSatisfy { node.output($0).map(isReadInPairs) ?? true }
+      }
     let chosen = isPaired ? Layout.channelPaired32 : .channelBlocked16
     for (index, id) in node.inputs.enumerated() {
       guard let id else { continue }

@@ -9,6 +9,8 @@ struct Planner {
   let memoryLimit: Int
   var derivedConstants: DerivedConstantStore?
   var precision = Session.Precision.float32
+  /// What the processor's kernels are, the same for all of a plan.
+  var level = csn_cpu_current()
 
   /// Kinds of twins that are batched in one graph.
   private static let mostTwins = 8
@@ -47,11 +49,12 @@ struct Planner {
   /// A plan of all nodes of a specialised graph.
   private func freeze(_ graph: Graph) throws -> Frozen {
     let laidOut = try LayoutAssignment.assign(
-      graph, registry: registry, inPairs: precision == .bfloat16 && csn_cpu_has_amx())
+      graph, registry: registry, inPairs: precision == .bfloat16 && csn_cpu_level_has_amx(level))
     let buffers = try BufferAssignment(laidOut, registry: registry)
     var assembly = Assembly(graph: laidOut, buffers: buffers, registry: registry, threads: pool.threads)
     assembly.derivedConstants = derivedConstants
     assembly.precision = precision
+    assembly.level = level
     let dynamic = try assembly.prepareKernels()
     guard dynamic.isEmpty else { return .needsValues(dynamic) }
     assembly.addOutputCopies()
@@ -85,6 +88,7 @@ private struct Assembly {
   let threads: Int
   var derivedConstants: DerivedConstantStore?
   var precision = Session.Precision.float32
+  var level = csn_cpu_current()
 
   private var slots: [Value.ID: Int] = [:]
   private var outputSlots: [Int: Int] = [:]
@@ -143,6 +147,7 @@ private struct Assembly {
       node: node, inputs: inputs, outputs: outputs, threads: threads, firstFreeSlot: slotCount)
     builder.derivedConstants = derivedConstants
     builder.precision = precision
+    builder.level = level
     try prepare(&builder)
     slotCount = builder.nextSlot
     for (slot, byteCount) in builder.scratch {

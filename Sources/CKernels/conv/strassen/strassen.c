@@ -5,7 +5,6 @@ enum {
   chunk_bytes = 384 << 10,
   // Panels of a chunk: the input is combined anew for so many.
   chunk_panels = 8,
-  chunks_per_thread = 1,
   // Fewer pixels than this don't pay for their weights' coming from afar, fewer panels not for combining the input.
   least_pixels = 24,
   least_panels = 4,
@@ -78,14 +77,13 @@ void csn_strassen_plan(csn_conv_plan *plan) {
       (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block)
     csn_tensor_flatten(&plan->target);
   const int64_t half = half_pixels(&plan->out);
-  if (half > INT32_MAX / 4) return;
+  if (half > INT32_MAX / 2) return;
   const int64_t pixel_bytes = csn_block * sizeof(float);
   const int64_t input_bytes = plan->panel_blocks * pixel_bytes;
   const int64_t products_bytes =
       csn_strassen_products * 2 * csn_min64(plan->panels, chunk_panels) * pixel_bytes;
   const int64_t by_cache = csn_ceil_div(half * csn_max64(input_bytes, products_bytes), chunk_bytes);
-  const int64_t wanted =
-      plan->threads > 1 ? csn_ceil_div((int64_t)plan->threads * chunks_per_thread, plan->out.images) : 1;
+  const int64_t wanted = csn_ceil_div(plan->threads, plan->out.images);
   const int64_t panel_chunks = csn_max64(1, csn_min64(csn_ceil_div(wanted, by_cache), plan->panels / least_panels));
   const int64_t tile_chunks = csn_max64(
       1, csn_min64(csn_max64(by_cache, csn_ceil_div(wanted, panel_chunks)), half / least_pixels));
@@ -96,8 +94,7 @@ void csn_strassen_plan(csn_conv_plan *plan) {
   plan->tile_chunks = (int32_t)tile_chunks;
   plan->panel_chunks = (int32_t)panel_chunks;
   plan->depth = csn_conv_strip_depth(kernels, plan->panel_blocks, csn_block * csn_block);
-  plan->worker_scratch =
-      (size_t)(chunk_tiles * kernels->pixels * (input_bytes + products_bytes));
+  plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * (input_bytes + products_bytes));
   plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
 }
 

@@ -67,7 +67,7 @@ enum BlockedConvolution {
     var (input, output) = (x.tensor, y.tensor)
     let residual = builder.optionalInput(3)
     var options = csn_conv_default_options()
-    options.threads = Int32(builder.threads)
+    (options.level, options.threads) = (builder.level, Int32(builder.threads))
     options.allow_bf16 = builder.precision == .bfloat16
     // Other algorithms' packing, once a run, would cost more than they save.
     if w.constant == nil {

@@ -10,7 +10,7 @@ enum BlockedPooling {
           query.outputs.dropFirst().allSatisfy({ $0 == nil }),
           var pooling = try pooling(kind, query.node, input: query.shape(0)!, output: query.outputShape!)
         else { return nil }
-        var (input, output) = (csn_tensor(blocked: query.shape(0)!), csn_tensor(blocked: query.outputShape!))
+        var (input, output) = (csn_tensor(images: query.shape(0)!), csn_tensor(images: query.outputShape!))
         return csn_pooling_check(&pooling, &input, &output) == CSN_OK
           ? BlockedForm(inputs: [0], pairing: .whole) : nil
       },

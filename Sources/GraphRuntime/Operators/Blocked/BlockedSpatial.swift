@@ -9,7 +9,7 @@ enum BlockedSpatial {
         var pad = try pad(query),
         let input = query.shape(0), let output = query.outputShape
       else { return nil }
-      var (from, to) = (csn_tensor(blocked: input), csn_tensor(blocked: output))
+      var (from, to) = (csn_tensor(images: input), csn_tensor(images: output))
       return csn_pad_check(&pad, &from, &to) == CSN_OK ? BlockedForm(inputs: [0]) : nil
     },
     kernel: { builder in
@@ -99,8 +99,8 @@ extension BlockedQuery {
 }
 
 extension csn_tensor {
-  /// Blocked images of extents [N, C, H, W] in memory of their own.
-  init(blocked shape: [Int], as layout: csn_layout = CSN_BLOCKED) {
+  /// Images of extents [N, C, H, W] in memory of their own.
+  init(images shape: [Int], as layout: csn_layout = CSN_BLOCKED) {
     self = csn_tensor_make(
       layout, Int32(shape[0]), Int32(shape[1]), Int32(shape[2]), Int32(shape[3]), 0, 0, 0, 0)
   }
