@@ -70,6 +70,9 @@ import Testing
       uniquingKeysWith: { first, _ in first })
     #expect(layouts["Conv"] == .channelBlocked16)
     #expect(layouts["AveragePool"] == .channelBlocked16)
+    #expect(
+      plan.steps.count { $0.op == Relayout.name && $0.outputs.first?.tensor?.layout == .channelBlocked16 }
+        == 0)
     #expect(plan.steps.contains { $0.op == "Gemm" && $0.choice == "packed bf16" })
   }
 

@@ -14,8 +14,9 @@ struct LayoutAssignment {
   }
 
   private let forms: [Node.ID: BlockedForm]
+  /// Values that something reads, and all that do take paired; none where kernels take no pairs.
+  private let readInPairs: Set<Value.ID>
   private let inPairs: Bool
-  private var readers: [Value.ID: [Node]] = [:]
   private var graph: Graph
   private var nodes: [Node] = []
   private var copies: [Copy: Value.ID] = [:]
@@ -40,9 +41,29 @@ struct LayoutAssignment {
       } catch let error as GraphError {
         throw error.inside(node)
       }
-      if inPairs { for id in node.reads { readers[id, default: []].append(node) } }
     }
     self.forms = forms
+    readInPairs = inPairs ? Self.readInPairs(graph, forms) : []
+  }
+
+  private static func readInPairs(_ graph: Graph, _ forms: [Node.ID: BlockedForm]) -> Set<Value.ID> {
+    var read: Set<Value.ID> = []
+    var others = Set(graph.outputs)
+    for node in graph.nodes.reversed() {
+      var taken: Set<Int> = []
+      if let form = forms[node.id] {
+        let isWanted = form.outputs.allSatisfy { index in
+          node.output(index).map { read.contains($0) && !others.contains($0) } ?? true
+        }
+        if form.pairing == .each || (form.pairing == .whole && isWanted) { taken = form.inputs }
+      }
+      for (index, id) in node.inputs.enumerated() {
+        guard let id else { continue }
+        if taken.contains(index) { read.insert(id) } else { others.insert(id) }
+      }
+      others.formUnion(node.reads.dropFirst(node.inputs.count { $0 != nil }))
+    }
+    return read.subtracting(others)
   }
 
   private func layout(_ id: Value.ID) -> Layout { graph[id].type?.tensor?.layout ?? .rowMajor }
@@ -59,10 +80,10 @@ struct LayoutAssignment {
       switch inPairs ? form.pairing : .none {
       case .none: false
       case .each: true
-      // Nothing is rounded that nobody wants so.
+      // Nothing is rounded that nothing wants so.
       case .whole:
         present.contains(.channelPaired32)
-          && form.outputs.allSatisfy { node.output($0).map(isReadInPairs) ?? true }
+          && form.outputs.allSatisfy { node.output($0).map(readInPairs.contains) ?? true }
       }
     let chosen = isPaired ? Layout.channelPaired32 : .channelBlocked16
     for (index, id) in node.inputs.enumerated() {
@@ -71,19 +92,10 @@ struct LayoutAssignment {
     }
     for index in form.outputs {
       guard let id = node.output(index), var type = graph[id].type?.tensor else { continue }
-      type.layout = form.pairing == .each && !isReadInPairs(id) ? .channelBlocked16 : chosen
+      type.layout = form.pairing == .each && !readInPairs.contains(id) ? .channelBlocked16 : chosen
       graph[id].type = .tensor(type)
     }
     nodes.append(node)
-  }
-
-  /// Whether something reads the value, and all that do take it paired.
-  private func isReadInPairs(_ id: Value.ID) -> Bool {
-    guard let readers = readers[id], !graph.outputs.contains(id) else { return false }
-    return readers.allSatisfy { reader in
-      guard let form = forms[reader.id], form.pairing != .none else { return false }
-      return reader.inputs.indices.allSatisfy { reader.inputs[$0] != id || form.inputs.contains($0) }
-    }
   }
 
   /// The value in a layout: itself, or its copy.
