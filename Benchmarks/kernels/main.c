@@ -97,7 +97,8 @@ static void run_shape(const shape *shape, const options *options, csn_pool *pool
   conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = shape->pad;
   conv.lower = 0;
   const int size = (shape->in_size + 2 * shape->pad - shape->kernel) / shape->stride + 1;
-  csn_layout inner = options->bf16 && csn_cpu_has_amx() ? CSN_PAIRED : CSN_BLOCKED;
+  const bool rounds = options->algorithm == CSN_CONV_AUTO ? options->bf16 : options->algorithm == CSN_CONV_BF16;
+  csn_layout inner = rounds && csn_cpu_has_amx() ? CSN_PAIRED : CSN_BLOCKED;
   csn_layout layout = shape->in_channels <= 4 ? CSN_PLANAR : inner;
   const int pad = shape->pad;
   csn_tensor in = csn_tensor_make(layout, options->batch, shape->in_channels, shape->in_size, shape->in_size, pad, pad,
