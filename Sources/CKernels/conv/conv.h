@@ -86,6 +86,9 @@ int64_t csn_conv_input_bytes(const csn_conv_plan *plan);
 /// `chunk_bytes`; weights up to `small_weight_bytes` may pass through every thread's caches.
 void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes);
 
+/// Makes one row of every plane of source, target and addend, where a pointwise convolution may take them so.
+void csn_conv_flatten(csn_conv_plan *plan);
+
 /// The first panel of chunk `index`; negative where there is no such chunk.
 int csn_conv_first_panel(const csn_conv_plan *plan, int index);
 

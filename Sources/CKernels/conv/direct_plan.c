@@ -118,20 +118,23 @@ static void split_depth(csn_conv_plan *plan) {
   plan->worker_scratch = (size_t)(chunk_tiles * kernels->pixels * csn_panel) * sizeof(float);
 }
 
+void csn_conv_flatten(csn_conv_plan *plan) {
+  if (!csn_conv_is_pointwise(&plan->conv) || plan->step_h * plan->step_w > 1 || plan->in.layout == CSN_PLANAR ||
+      !csn_tensor_is_dense(&plan->source) || !csn_tensor_is_dense(&plan->target) ||
+      (plan->has_residual && !csn_tensor_is_dense(&plan->addend)) ||
+      (int64_t)plan->out.height * plan->out.width > INT32_MAX / csn_block)
+    return;
+  csn_tensor_flatten(&plan->source);
+  csn_tensor_flatten(&plan->target);
+  if (plan->has_residual) csn_tensor_flatten(&plan->addend);
+}
+
 void csn_direct_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
   plan->addend = plan->residual;
-  if (csn_conv_is_pointwise(&plan->conv) && plan->step_h * plan->step_w == 1 && plan->in.layout == CSN_BLOCKED &&
-      csn_tensor_is_dense(&plan->source) && csn_tensor_is_dense(&plan->target) &&
-      // Pairs are gathered from the input itself.
-      (plan->algorithm != CSN_CONV_BF16 || csn_tensor_is_dense(&plan->in)) &&
-      (!plan->has_residual || csn_tensor_is_dense(&plan->addend)) &&
-      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
-    csn_tensor_flatten(&plan->source);
-    csn_tensor_flatten(&plan->target);
-    if (plan->has_residual) csn_tensor_flatten(&plan->addend);
-  }
+  // Pairs are gathered from the input itself.
+  if (plan->algorithm != CSN_CONV_BF16 || csn_tensor_is_dense(&plan->in)) csn_conv_flatten(plan);
   cut_tiles(plan);
   if (plan->tiles == 0) return;
   csn_conv_cut_chunks(plan, chunk_input_bytes, chunk_input_bytes);

@@ -1,9 +1,8 @@
 #include "conv/conv.h"
 
 // Which algorithm serves which shape: Strassen's where a shape is large enough for it, else the one of the least cost,
-// from measurements on one core of a Zen 4 (AVX-512; see
-// Benchmarks/kernels). The choice is the same on every CPU, so that weights packed on one fit all; nor does it depend
-// on the number of threads, so that results don't.
+// from measurements on one core of a Zen 4 (AVX-512; see Benchmarks/kernels). The choice is the same on every CPU, but
+// for bf16, so that weights packed on one fit all; nor does it depend on the number of threads, so that results don't.
 
 typedef struct {
   csn_conv_algorithm algorithm;

@@ -24,9 +24,10 @@
 // - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
 //   scratch, framed by them. bf16 does not serve it.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
-// - Output may be the same memory as the residual. It may not overlap the input.
+// - Output may be the same memory as the residual, in the same layout. It may not overlap the input.
 // - NaN and infinity pass through sums as in IEEE arithmetic, but differences turn infinities into NaN: Winograd's
-//   in a whole tile, Strassen's in a pixel and its neighbour, and so do the zeros between groups that lie in one panel.
+//   in a whole tile, Strassen's in a pixel and its neighbour, and so do zeros among the weights: those between groups
+//   that lie in one panel, and those that fill a row of planar bf16's taps up to eight pixels.
 // - The result's bits depend on plan, input and CPU level, not on the number of threads.
 #pragma once
 #include "csn_cpu.h"

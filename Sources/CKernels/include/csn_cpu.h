@@ -6,7 +6,7 @@
 extern "C" {
 #endif
 
-/// The variants in which every kernel exists.
+/// The variants in which every kernel exists; the last is the one before, but for bf16 convolutions.
 typedef enum {
   CSN_CPU_PORTABLE = 0,
   /// AVX2 and FMA.

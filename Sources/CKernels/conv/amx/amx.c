@@ -78,14 +78,7 @@ void csn_amx_plan(csn_conv_plan *plan) {
   stage_input(plan);
   plan->target = plan->out;
   plan->addend = plan->residual;
-  if (!is_planar(plan) && csn_conv_is_pointwise(&plan->conv) && csn_conv_is_unit_stride(&plan->conv) &&
-      csn_tensor_is_dense(&plan->source) && csn_tensor_is_dense(&plan->target) &&
-      (!plan->has_residual || csn_tensor_is_dense(&plan->addend)) &&
-      (int64_t)plan->out.height * plan->out.width <= INT32_MAX / csn_block) {
-    csn_tensor_flatten(&plan->source);
-    csn_tensor_flatten(&plan->target);
-    if (plan->has_residual) csn_tensor_flatten(&plan->addend);
-  }
+  csn_conv_flatten(plan);
   if (plan->staged) plan->staged_bytes = csn_tensor_count(&plan->source) * sizeof(float);
   choose_lines(plan);
   plan->tiles_per_row = (int32_t)csn_ceil_div(line_pixels(plan), csn_amx_pixels);

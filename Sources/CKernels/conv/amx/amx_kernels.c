@@ -1,6 +1,8 @@
 #if defined(__x86_64__)
 #include "support/target_amx.h"
 #include "conv/amx/amx.h"
+#include "conv/bf16/round.h"
+#include "support/paired.h"
 
 #include <stdalign.h>
 
@@ -64,19 +66,6 @@ CSN_INLINE void multiply(const int count, const csn_amx_tile *tile, const csn_am
   fetch->next = ahead;
 }
 
-CSN_INLINE csn_v16 low_of(__m512i pairs) { return (csn_v16)_mm512_slli_epi32(pairs, 16); }
-CSN_INLINE csn_v16 high_of(__m512i pairs) {
-  return (csn_v16)_mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000));
-}
-
-/// Rounds two vectors to pairs.
-CSN_INLINE __m512i pairs_of(csn_v16 low, csn_v16 high) {
-  // Rounding puts the second vector's values after the first's; pairs want them alternating.
-  const __m512i alternate = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
-                                             6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(alternate, (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low));
-}
-
 /// From the sums of a piece to its output.
 CSN_INLINE void finish(const bool has_residual, const bool residual_paired, const bool out_paired,
                        const csn_amx_tile *tile, const csn_amx_piece *piece, const float *sums) {
@@ -89,9 +78,9 @@ CSN_INLINE void finish(const bool has_residual, const bool residual_paired, cons
   for (ptrdiff_t i = 0; i < floats; i += csn_block) {
     csn_v16 low = csn_load(sums + i), high = csn_load(sums + tile_floats + i);
     if (has_residual && residual_paired) {
-      const __m512i pairs = _mm512_loadu_si512(residual + i);
-      low += low_of(pairs);
-      high += high_of(pairs);
+      const csn_u16 pairs = csn_load_pairs(residual + i);
+      low += csn_low_halves(pairs);
+      high += csn_high_halves(pairs);
     } else if (has_residual) {
       low += csn_load(residual + i);
       if (second) high += csn_load(residual + tile->residual_block + i);
@@ -101,8 +90,11 @@ CSN_INLINE void finish(const bool has_residual, const bool residual_paired, cons
     low = csn_min(upper, low);
     high = csn_min(upper, high);
     if (out_paired) {
-      const __m512i pairs = pairs_of(low, high);
-      stream ? _mm512_stream_si512((__m512i *)(out + i), pairs) : _mm512_storeu_si512(out + i, pairs);
+      const csn_v16 pairs = (csn_v16)csn_pairs_of(low, high);
+      if (stream)
+        csn_stream(out + i, pairs);
+      else
+        csn_store(out + i, pairs);
     } else if (stream) {
       csn_stream(out + i, low);
       if (second) csn_stream(out + tile->out_block + i, high);
@@ -150,7 +142,8 @@ void csn_amx_interleave(const float *const planes[csn_amx_planar_channels], int 
     csn_v16 values[csn_amx_planar_channels];
     for (int i = 0; i < csn_amx_planar_channels; i++)
       values[i] = planes[i] ? (csn_v16)_mm512_maskz_loadu_ps(some, planes[i] + x) : csn_zero();
-    const __m512i first = pairs_of(values[0], values[1]), second = pairs_of(values[2], values[3]);
+    const __m512i first = (__m512i)csn_pairs_of(values[0], values[1]);
+    const __m512i second = (__m512i)csn_pairs_of(values[2], values[3]);
     const __mmask16 front_words = (__mmask16)(count < 8 ? (1u << 2 * count) - 1 : 0xffff);
     const __mmask16 back_words = (__mmask16)(count > 8 ? (1u << 2 * (count - 8)) - 1 : 0);
     _mm512_mask_storeu_epi32(out, front_words, _mm512_permutex2var_epi32(first, front, second));
