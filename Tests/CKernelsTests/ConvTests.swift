@@ -545,7 +545,15 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         algorithm: CSN_CONV_BF16, paired: [.input, .output]),
     ]
 
-  @Test(arguments: pairedCases) func paired(_ test: ConvCase) { check(test, tolerance: 1e-6) }
+  static let pairedEdgeCases: [ConvCase] = [ConvCase.Pairing.input, .output].map { paired in
+    ConvCase(
+      images: 2, inChannels: 40, outChannels: 40, kernel: (3, 5), pads: (2, 2, 1, 3), size: (6, 9),
+      algorithm: CSN_CONV_BF16, edge: true, paired: paired)
+  }
+
+  @Test(arguments: pairedCases + pairedEdgeCases) func paired(_ test: ConvCase) {
+    check(test, tolerance: 1e-6)
+  }
 
   static let planarBF16Cases: [ConvCase] =
     (planarCases.filter { $0.dilation == (1, 1) } + [
@@ -555,6 +563,11 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         images: 2, inChannels: 1, outChannels: 20, kernel: (3, 11), stride: (2, 8), pads: (1, 5, 1, 5),
         size: (9, 90), residual: true, bounds: (0, .infinity)),
       ConvCase(inChannels: 2, outChannels: 64, kernel: (1, 32), size: (3, 40)),
+      ConvCase(
+        images: 2, inChannels: 3, outChannels: 64, kernel: (7, 7), pads: (3, 3, 3, 3), size: (5, 19),
+        edge: true),
+      // Windows of padding alone.
+      ConvCase(inChannels: 3, outChannels: 32, kernel: (3, 3), pads: (4, 4, 0, 0), size: (3, 3), edge: true),
     ]).flatMap { test in
       [ConvCase.Pairing(), .output].map { paired in
         var test = test
@@ -609,7 +622,6 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     #expect(weights(3, (7, 33)) == 0)
     #expect(weights(3, (7, 7)) { $0.stride_w = 9 } == 0)
     #expect(weights(3, (7, 7)) { $0.dilation_h = 2 } == 0)
-    #expect(weights(3, (7, 7)) { ($0.padding, $0.pad_top) = (CSN_PAD_EDGE, 1) } == 0)
   }
 
   @Test func bf16IsRefusedWhereTheProcessorHasNone() {
@@ -626,17 +638,22 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     #expect(plan.algorithm == CSN_CONV_DIRECT)
   }
 
-  /// Whatever the processor has.
-  @Test func bf16IsRefusedForEdges() {
+  /// Dot products know no frame but zeros.
+  @Test func bf16ServesEdgesOnTilesAlone() {
     var conv = csn_conv_make(32, 32, 3, 3)
-    conv.padding = CSN_PAD_EDGE
-    #expect(csn_conv_weight_count(CSN_CONV_BF16, &conv) > 0)
-    conv.pad_top = 1
-    #expect(csn_conv_weight_count(CSN_CONV_BF16, &conv) == 0)
+    (conv.padding, conv.pad_top) = (CSN_PAD_EDGE, 1)
     var (x, y) = (tensor(1, 32, (4, 4)), tensor(1, 32, (3, 2)))
     var options = csn_conv_default_options()
     (options.allow_bf16, options.winograd_limit) = (true, 0)
-    #expect(csn_conv_select(&conv, &x, &y, &options) == CSN_CONV_DIRECT)
+    var plan = csn_conv_plan()
+    for level in availableLevels {
+      (options.level, options.algorithm) = (level, CSN_CONV_AUTO)
+      let onTiles = csn_cpu_level_has_amx(level)
+      #expect(csn_conv_select(&conv, &x, &y, &options) == (onTiles ? CSN_CONV_BF16 : CSN_CONV_DIRECT))
+      options.algorithm = CSN_CONV_BF16
+      #expect(
+        csn_conv_plan_make(&plan, &conv, &x, &y, nil, &options) == (onTiles ? CSN_OK : CSN_UNSUPPORTED))
+    }
   }
 
   @Test func otherPaddingIsRefused() {

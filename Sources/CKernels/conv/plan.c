@@ -63,7 +63,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   switch (algorithm) {
     case CSN_CONV_DIRECT: return true;
     case CSN_CONV_PLANAR: return conv->groups == 1;
-    case CSN_CONV_BF16: return conv->groups == 1 && !csn_conv_has_edges(conv);
+    case CSN_CONV_BF16: return conv->groups == 1;
     case CSN_CONV_DEPTHWISE: return conv->groups == conv->in_channels && conv->groups == conv->out_channels;
     case CSN_CONV_WINOGRAD2:
     case CSN_CONV_WINOGRAD4:
@@ -74,7 +74,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
       return csn_conv_is_pointwise(conv) && conv->groups == 1 && conv->in_channels % (2 * csn_block) == 0 &&
              conv->out_channels % (2 * csn_panel) == 0;
     case CSN_CONV_PLANAR_BF16:
-      return conv->groups == 1 && conv->in_channels <= csn_amx_planar_channels && !csn_conv_has_edges(conv) &&
+      return conv->groups == 1 && conv->in_channels <= csn_amx_planar_channels &&
              conv->dilation_h == 1 && conv->dilation_w == 1 && conv->kernel_w <= max_planar_bf16_kernel_w &&
              conv->stride_h <= max_planar_bf16_stride && conv->stride_w <= max_planar_bf16_stride;
     default: return false;
@@ -147,6 +147,8 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (algorithm == CSN_CONV_BF16 && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
   plan->amx = runs_on_tiles(algorithm, options->level);
   if (algorithm == CSN_CONV_PLANAR_BF16 && !plan->amx) return CSN_UNSUPPORTED;
+  // Dot products know no frame but zeros.
+  if (algorithm == CSN_CONV_BF16 && !plan->amx && csn_conv_has_edges(conv)) return CSN_UNSUPPORTED;
   const bool paired = in->layout == CSN_PAIRED || out->layout == CSN_PAIRED ||
                       (residual && residual->layout == CSN_PAIRED);
   if (paired && !plan->amx) return CSN_UNSUPPORTED;

@@ -71,7 +71,8 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
     return CSN_CONV_BF16;
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
   const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
-                    csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;
+                    csn_conv_serves(CSN_CONV_BF16, conv) && !csn_conv_has_edges(conv) &&
+                    conv->in_channels >= bf16_channels;
   csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
   if (best == CSN_CONV_DIRECT && options->winograd_limit > 0 && pays_for_strassen(conv, out))
     return CSN_CONV_STRASSEN;

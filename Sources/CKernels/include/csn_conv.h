@@ -22,7 +22,7 @@
 //   one; else they copy it to scratch first. Winograd and depthwise convolution need no halo; planar Winograd and
 //   planar bf16 always copy.
 // - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
-//   scratch, framed by them. bf16 does not serve it.
+//   scratch, framed by them. bf16 serves it at CSN_CPU_AMX.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual, in the same layout. It may not overlap the input.
 // - NaN and infinity pass through sums as in IEEE arithmetic, but differences turn infinities into NaN: Winograd's

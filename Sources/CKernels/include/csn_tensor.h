@@ -73,6 +73,9 @@ bool csn_tensor_is_valid(const csn_tensor *tensor);
 /// Writes zeros to the halo.
 void csn_clear_halo(const csn_tensor *tensor, float *data, csn_pool *pool);
 
+/// Writes the nearest pixels to the halo.
+void csn_extend_edges(const csn_tensor *tensor, float *data, csn_pool *pool);
+
 /// Copies between tensors of the same extents in any two layouts; lanes past the last channel become zero or stay what
 /// they are. To pairs it rounds to the nearest, ties to even; NaN stays NaN. Neither halo is read or written.
 void csn_reorder(const csn_tensor *from, const float *in, const csn_tensor *to, float *out, csn_pool *pool);

@@ -112,3 +112,31 @@ void csn_clear_halo(const csn_tensor *tensor, float *data, csn_pool *pool) {
   halo_job job = {tensor, data};
   csn_pool_run(pool, clear_plane_halo, &job, tensor->images * csn_tensor_blocks(tensor));
 }
+
+/// Writes `count` copies of the pixel at `from`.
+static void repeat(const float *from, ptrdiff_t pixel, int count, float *to) {
+  for (int i = 0; i < count; i++, to += pixel) memcpy(to, from, (size_t)pixel * sizeof(float));
+}
+
+static void extend_plane(void *context, int plane, int worker) {
+  (void)worker;
+  const halo_job *job = context;
+  const csn_tensor *tensor = job->tensor;
+  const ptrdiff_t pixel = pixel_floats(tensor), left = tensor->halo_left * pixel, width = tensor->width * pixel;
+  const size_t row_bytes = (size_t)(left + width + tensor->halo_right * pixel) * sizeof(float);
+  const int blocks = csn_tensor_blocks(tensor);
+  float *data = job->data + plane / blocks * tensor->image_stride + plane % blocks * tensor->block_stride;
+  for (int y = 0; y < tensor->height; y++) {
+    float *row = data + y * tensor->row_stride;
+    repeat(row, pixel, tensor->halo_left, row - left);
+    repeat(row + width - pixel, pixel, tensor->halo_right, row + width);
+  }
+  float *top = data - left, *bottom = top + (tensor->height - 1) * tensor->row_stride;
+  for (int y = 1; y <= tensor->halo_top; y++) memcpy(top - y * tensor->row_stride, top, row_bytes);
+  for (int y = 1; y <= tensor->halo_bottom; y++) memcpy(bottom + y * tensor->row_stride, bottom, row_bytes);
+}
+
+void csn_extend_edges(const csn_tensor *tensor, float *data, csn_pool *pool) {
+  halo_job job = {tensor, data};
+  csn_pool_run(pool, extend_plane, &job, tensor->images * csn_tensor_blocks(tensor));
+}

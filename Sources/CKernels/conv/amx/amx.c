@@ -39,7 +39,7 @@ static void stage_input(csn_conv_plan *plan) {
   const int64_t right = csn_conv_overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w,
                                           conv->dilation_w, conv->pad_left);
   plan->source = *in;
-  plan->staged = in->layout != CSN_PAIRED || in->halo_top < conv->pad_top || in->halo_left < conv->pad_left ||
+  plan->staged = in->layout != CSN_PAIRED || csn_conv_has_edges(conv) || in->halo_top < conv->pad_top || in->halo_left < conv->pad_left ||
                  in->halo_bottom < bottom || in->halo_right < right;
   if (plan->staged)
     plan->source = csn_tensor_make(CSN_PAIRED, in->images, in->channels, in->height, in->width, conv->pad_top,
@@ -241,22 +241,33 @@ typedef struct {
   float *source;
 } stage_job;
 
+/// Writes a pixel of the padding: `edge` once more, or zeros.
+static void pad_pixel(float *pixel, const float *edge) {
+  for (int i = 0; i < csn_amx_planar_channels / 2; i++) pixel[i] = edge ? edge[i] : 0;
+}
+
 /// One row of a planar input, with its padding.
 static void stage_planar_row(void *context, int index, int worker) {
   (void)worker;
   const stage_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *in = &plan->in, *source = &plan->source;
-  const int image = index / source->height, row = index % source->height, y = row - plan->conv.pad_top;
+  const bool edges = csn_conv_has_edges(&plan->conv);
+  const int image = index / source->height, row = index % source->height;
+  int y = row - plan->conv.pad_top;
+  if (edges) y = (int)csn_max64(0, csn_min64(y, in->height - 1));
   float *out = job->source + image * source->image_stride + row * source->row_stride;
   const int pixels = source->width / 2, left = (int)csn_min64(plan->conv.pad_left, pixels);
-  const int width = y >= 0 && y < in->height ? (int)csn_min64(in->width, pixels - left) : 0;
+  int width = y >= 0 && y < in->height ? (int)csn_min64(in->width, pixels - left) : 0;
+  // Where all is padding, it repeats the first pixel.
+  if (edges && width == 0) width = 1;
+  const int first = (int)csn_min64(left, pixels - width);
   const float *planes[csn_amx_planar_channels] = {NULL};
   for (int channel = 0; channel < in->channels; channel++)
     planes[channel] = job->in + image * in->image_stride + channel * in->block_stride + y * in->row_stride;
-  memset(out, 0, (size_t)left * 2 * sizeof(float));
-  csn_amx_interleave(planes, width, out + 2 * left);
-  memset(out + 2 * (left + width), 0, (size_t)(pixels - left - width) * 2 * sizeof(float));
+  csn_amx_interleave(planes, width, out + 2 * first);
+  for (int x = first - 1; x >= 0; x--) pad_pixel(out + 2 * x, edges ? out + 2 * (x + 1) : NULL);
+  for (int x = first + width; x < pixels; x++) pad_pixel(out + 2 * x, edges ? out + 2 * (x - 1) : NULL);
 }
 
 /// Copies the input to scratch, as pairs within their padding.
@@ -264,12 +275,15 @@ static void stage(const csn_conv_plan *plan, const float *in, float *source, csn
   if (is_planar(plan)) {
     stage_job job = {plan, in, source};
     csn_pool_run(pool, stage_planar_row, &job, plan->source.images * plan->source.height);
-  } else if (plan->in.layout == CSN_PAIRED) {
+    return;
+  }
+  if (plan->in.layout == CSN_PAIRED) {
     csn_clear_halo(&plan->source, source, pool);
     csn_reorder(&plan->in, in, &plan->source, source, pool);
   } else {
     csn_bf16_stage(plan, in, source, pool);
   }
+  if (csn_conv_has_edges(&plan->conv)) csn_extend_edges(&plan->source, source, pool);
 }
 
 void csn_amx_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
