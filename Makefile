@@ -54,4 +54,4 @@ install: build ## Install csn-convert and csn-run under PREFIX.
 	install -m 755 $(RELEASE)/csn-convert $(RELEASE)/csn-run $(DESTDIR)$(PREFIX)/bin
 
 clean:
-	rm -rf .build .build-test .build-asan .build-tsan .venv demo
+	rm -rf .build .build-docs .build-test .build-asan .build-tsan .venv demo

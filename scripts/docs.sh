@@ -3,11 +3,13 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-graphs=.build/symbol-graphs
+# In a folder of its own: what is built already leaves no symbol graphs.
+build=.build-docs
+graphs=$build/symbol-graphs
 command -v docc >/dev/null || echo "docs: docc is not here; only the symbol graphs are built" >&2
-rm -rf "$graphs" && mkdir -p "$graphs"
+rm -rf "$build" && mkdir -p "$graphs" .build/docs
 for library in ONNXParse GraphRuntime CSNGraphs; do
-  swift build --target "$library" -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc "$graphs"
+  swift build --scratch-path "$build" --target "$library" -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc "$graphs"
   if command -v docc >/dev/null; then
     docc convert --additional-symbol-graph-dir "$graphs" --fallback-display-name "$library" \
       --fallback-bundle-identifier "org.csn.$library" --output-path ".build/docs/$library"

@@ -40,7 +40,9 @@ public struct AtomicFile: ~Copyable {
     let path: String
     let body: (borrowing AtomicFile) throws -> Void
 
-    /// - Parameter body: writes the whole file.
+    /// - Parameters:
+    ///   - path: where the file will be.
+    ///   - body: writes the whole file.
     public init(_ path: String, _ body: @escaping (borrowing AtomicFile) throws -> Void) {
       self.path = path
       self.body = body
