@@ -6,7 +6,8 @@ import Testing
 
 /// Planned runs on the blocked layout against the interpreter's on row-major tensors.
 @Suite struct LayoutAssignmentTests {
-  @Test(arguments: [1, 2]) func aStemThenPoolingAndBlocks(images: Int) throws {
+  /// A stem, pooling, a block with a residual and global pooling, of [images, 3, 37, 29].
+  private static func residualNet(images: Int) -> ConvolutionNet {
     var net = ConvolutionNet(seed: 1)
     let x = net.input([images, 3, 37, 29])
     var y = net.convolution(x, from: 3, to: 32, kernel: 7, stride: 2, pad: 3)
@@ -15,6 +16,11 @@ import Testing
       net.node("Relu", [net.convolution(y, from: 32, to: 24)]), from: 24, to: 32, kernel: 3, pad: 1)
     y = net.node("Relu", [net.node("Add", [branch, y])])
     net.graph.addOutput(net.node("GlobalAveragePool", [y]))
+    return net
+  }
+
+  @Test(arguments: [1, 2]) func aStemThenPoolingAndBlocks(images: Int) throws {
+    let net = Self.residualNet(images: images)
     let plan = try net.compare(shape: [images, 3, 37, 29])
     // The stem reads row-major and global pooling writes it: no copy between layouts is left.
     #expect(!plan.steps.contains { $0.op == Relayout.name })
@@ -22,14 +28,7 @@ import Testing
 
   /// On AMX's tiles: from the stem to global pooling, all is paired.
   @Test(.enabled(if: csn_cpu_has_amx()), arguments: [1, 2]) func bfloat16StaysPaired(images: Int) throws {
-    var net = ConvolutionNet(seed: 1)
-    let x = net.input([images, 3, 37, 29])
-    var y = net.convolution(x, from: 3, to: 32, kernel: 7, stride: 2, pad: 3)
-    y = net.node("MaxPool", [net.node("Relu", [y])], ConvolutionNet.window)
-    let branch = net.convolution(
-      net.node("Relu", [net.convolution(y, from: 32, to: 24)]), from: 24, to: 32, kernel: 3, pad: 1)
-    y = net.node("Relu", [net.node("Add", [branch, y])])
-    net.graph.addOutput(net.node("GlobalAveragePool", [y]))
+    let net = Self.residualNet(images: images)
     let plan = try ProcessorLevel.inTurn {
       try net.compare(shape: [images, 3, 37, 29], precision: .bfloat16)
     }

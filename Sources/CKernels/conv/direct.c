@@ -310,6 +310,7 @@ static void thin_plane(void *context, int index, int worker) {
 static void stage(const csn_conv_plan *plan, const float *in, float *copy, csn_pool *pool) {
 #if defined(__x86_64__)
   if (plan->algorithm == CSN_CONV_BF16) {
+    csn_clear_halo(&plan->source, copy, pool);
     csn_bf16_stage(plan, in, copy, pool);
     return;
   }

@@ -16,7 +16,6 @@ struct LayoutAssignment {
   private let forms: [Node.ID: BlockedForm]
   /// Values that something reads, and all that do take paired; none where kernels take no pairs.
   private let readInPairs: Set<Value.ID>
-  private let inPairs: Bool
   private var graph: Graph
   private var nodes: [Node] = []
   private var copies: [Copy: Value.ID] = [:]
@@ -33,11 +32,11 @@ struct LayoutAssignment {
 
   private init(registry: OperatorRegistry, graph: Graph, inPairs: Bool) throws {
     self.graph = graph
-    self.inPairs = inPairs
     var forms: [Node.ID: BlockedForm] = [:]
     for node in graph.nodes {
       do {
         forms[node.id] = try registry[node.op]?.blocked?.form(BlockedQuery(node, in: graph))
+        if !inPairs { forms[node.id]?.pairing = .none }
       } catch let error as GraphError {
         throw error.inside(node)
       }
@@ -77,7 +76,7 @@ struct LayoutAssignment {
       return
     }
     let isPaired =
-      switch inPairs ? form.pairing : .none {
+      switch form.pairing {
       case .none: false
       case .each: true
       // Nothing is rounded that nothing wants so.

@@ -39,8 +39,8 @@ static void stage_input(csn_conv_plan *plan) {
   const int64_t right = csn_conv_overhang(in->width, plan->out.width, conv->stride_w, conv->kernel_w,
                                           conv->dilation_w, conv->pad_left);
   plan->source = *in;
-  plan->staged = in->layout != CSN_PAIRED || csn_conv_has_edges(conv) || in->halo_top < conv->pad_top || in->halo_left < conv->pad_left ||
-                 in->halo_bottom < bottom || in->halo_right < right;
+  plan->staged = in->layout != CSN_PAIRED || csn_conv_has_edges(conv) || in->halo_top < conv->pad_top ||
+                 in->halo_left < conv->pad_left || in->halo_bottom < bottom || in->halo_right < right;
   if (plan->staged)
     plan->source = csn_tensor_make(CSN_PAIRED, in->images, in->channels, in->height, in->width, conv->pad_top,
                                    conv->pad_left, (int32_t)bottom, (int32_t)right);
@@ -86,7 +86,6 @@ void csn_amx_plan(csn_conv_plan *plan) {
   const int64_t spans = spans_of(plan);
   if (spans > INT32_MAX - 1 || (plan->staged && plan->staged_bytes == 0)) return;
   plan->tiles = (int32_t)csn_ceil_div(spans, csn_amx_spans);
-  plan->depth = plan->panel_blocks;
   // Every thread reads what is not cut: that should be the smaller, weights or input.
   csn_conv_cut_chunks(plan, chunk_input_bytes, csn_min64(chunk_input_bytes, csn_conv_input_bytes(plan)));
   plan->scratch_bytes = plan->staged_bytes;
@@ -277,13 +276,14 @@ static void stage(const csn_conv_plan *plan, const float *in, float *source, csn
     csn_pool_run(pool, stage_planar_row, &job, plan->source.images * plan->source.height);
     return;
   }
-  if (plan->in.layout == CSN_PAIRED) {
-    csn_clear_halo(&plan->source, source, pool);
+  if (plan->in.layout == CSN_PAIRED)
     csn_reorder(&plan->in, in, &plan->source, source, pool);
-  } else {
+  else
     csn_bf16_stage(plan, in, source, pool);
-  }
-  if (csn_conv_has_edges(&plan->conv)) csn_extend_edges(&plan->source, source, pool);
+  if (csn_conv_has_edges(&plan->conv))
+    csn_extend_edges(&plan->source, source, pool);
+  else
+    csn_clear_halo(&plan->source, source, pool);
 }
 
 void csn_amx_conv_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,

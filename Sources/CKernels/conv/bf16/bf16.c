@@ -47,7 +47,6 @@ static void stage_row(void *context, int index, int worker) {
 }
 
 void csn_bf16_stage(const csn_conv_plan *plan, const float *in, float *source, csn_pool *pool) {
-  csn_clear_halo(&plan->source, source, pool);
   stage_job job = {plan, in, source};
   csn_pool_run(pool, stage_row, &job, plan->in.images * plan->in.height);
 }

@@ -18,5 +18,5 @@ extern const csn_tile_kernels csn_tile_kernels_bf16;
 /// Packs weights in pairs, rounded to bf16: [out/32][in/32][kernel_h][kernel_w][16][32].
 void csn_bf16_pack(const csn_conv *conv, const float *weights, float *packed);
 
-/// Rounds the whole input to pairs, into the plan's source with its halo.
+/// Rounds the whole input to pairs, into the plan's source; its halo is not written.
 void csn_bf16_stage(const csn_conv_plan *plan, const float *in, float *source, csn_pool *pool);
