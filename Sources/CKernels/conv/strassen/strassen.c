@@ -209,18 +209,19 @@ static void multiply(const strassen_chunk *chunk, int product, int panel, int fr
   const csn_tile_kernels *tiles = chunk->job->tiles;
   const ptrdiff_t plane = (ptrdiff_t)chunk->count * csn_block;
   csn_tile tile = {
-      .in = chunk->input + from * plane, .in_block = plane, .out_block = plane,
-      .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from), .kernel_h = 1, .kernel_w = 1,
+      .in_block = plane, .out_block = plane, .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from),
+      .kernel_h = 1, .kernel_w = 1,
   };
   const int begun = from > 0 ? product : product_rows[product].begun;
   const bool begins = begun == product && from == 0;
   const csn_row row = csn_row_make(chunk->count, chunk->end_tile - chunk->first_tile);
   csn_fetch fetch = fetch_next(chunk, product, panel, from, 2 / tiles->vectors);
   for (int strip = 0; strip < 2; strip += tiles->vectors) {
+    tile.in = chunk->input + from * plane;
     tile.out = products_of(chunk, panel) + (2 * product + strip) * plane;
     if (!begins) tile.sums = products_of(chunk, panel) + (2 * begun + strip) * plane;
     tile.weights = weights_of(chunk, product, panel, from) + strip * csn_block;
-    csn_row_run(tiles, tiles->vectors, &row, tile, &fetch);
+    csn_row_run(tiles, tiles->vectors, &row, &tile, &fetch);
   }
 }
 

@@ -23,18 +23,19 @@ csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int 
   return (csn_fetch){weights, end, csn_fetch_lines(end - weights, tiles, pixels, steps)};
 }
 
-void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile tile, csn_fetch *fetch) {
+void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile *tile,
+                 csn_fetch *fetch) {
   const csn_tile_function *run = kernels->run[csn_tile_dense][out_blocks - 1];
   if (row->longer > 0) {
-    tile.count = row->longer;
-    csn_fetch_with(fetch, &tile);
-    run[row->shorter_pixels](&tile);
+    tile->count = row->longer;
+    csn_fetch_with(fetch, tile);
+    run[row->shorter_pixels](tile);
     const ptrdiff_t floats = (ptrdiff_t)row->longer * (row->shorter_pixels + 1) * csn_line;
-    tile.in += floats;
-    tile.out += floats;
-    if (tile.sums) tile.sums += floats;
+    tile->in += floats;
+    tile->out += floats;
+    if (tile->sums) tile->sums += floats;
   }
-  tile.count = row->shorter;
-  csn_fetch_with(fetch, &tile);
-  run[row->shorter_pixels - 1](&tile);
+  tile->count = row->shorter;
+  csn_fetch_with(fetch, tile);
+  run[row->shorter_pixels - 1](tile);
 }

@@ -125,5 +125,6 @@ static inline csn_row csn_row_make(int pixels, int tiles) {
   return (csn_row){pixels % tiles, tiles - pixels % tiles, pixels / tiles};
 }
 
-/// Computes a row, the first of whose tiles `tile` describes.
-void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile tile, csn_fetch *fetch);
+/// Computes a row, the first of whose tiles `tile` describes; leaves it where the last ones are.
+void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile *tile,
+                 csn_fetch *fetch);

@@ -112,10 +112,10 @@ static void gather_edges(const csn_tensor *in, const float *plane, int top, int 
   csn_pad_run(&pad, &from, plane, &to, tile, NULL);
 }
 
-/// Asks for what a tile adds to its left neighbour.
-static void prefetch_tile(const float *in, ptrdiff_t row_stride, int m) {
-  for (int y = 0; y < m + 2; y++)
-    for (int x = 0; x < m; x++) __builtin_prefetch(in + y * row_stride + x * csn_block, 0, 3);
+/// Asks for `rows` rows of `m` pixels: of an input tile what it adds to its left neighbour, or an output tile.
+static void prefetch_rows(const float *first, ptrdiff_t row_stride, int rows, int m) {
+  for (int y = 0; y < rows; y++)
+    for (int x = 0; x < m; x++) __builtin_prefetch(first + y * row_stride + x * csn_block, 0, 3);
 }
 
 /// As transform_inputs, of a planar input.
@@ -162,7 +162,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
         left + n <= in->width + in->halo_right) {
       const float *tile = plane + top * in->row_stride + (ptrdiff_t)left * csn_block;
       // The block after this comes next: its lines should be on their way.
-      if (block % blocks + 1 < blocks) prefetch_tile(tile + in->block_stride, in->row_stride, m);
+      if (block % blocks + 1 < blocks) prefetch_rows(tile + in->block_stride, in->row_stride, n, m);
       transform(tile, in->row_stride, to, stride);
     } else {
       float tile[8 * 8 * csn_block];
@@ -189,8 +189,7 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
   const csn_row row = csn_row_make(count, parts);
   const int lines = csn_fetch_lines(kernels->vectors * half, parts, count / parts, job->in_blocks);
   csn_tile tile = {
-      .in = transformed + frequency * job->in_blocks * plane, .in_block = plane, .out_block = plane,
-      .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
+      .in_block = plane, .out_block = plane, .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
   };
   for (int panel = first; panel < end; panel++) {
     const float *weights = panel_weights(job, frequency, panel);
@@ -198,12 +197,13 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
     const int end_block = 2 * panel + 2 < job->out_blocks ? 2 * panel + 2 : job->out_blocks;
     for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
       const int blocks = end_block - block < kernels->vectors ? end_block - block : kernels->vectors;
+      tile.in = transformed + frequency * job->in_blocks * plane;
       tile.out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * plane;
       tile.weights = weights + block % 2 * csn_block;
       // With every strip as much of the next panel as the strip is of this one.
       csn_fetch fetch = {0};
       if (ahead) fetch = (csn_fetch){ahead + block % 2 * half, ahead + (block % 2 + blocks) * half, lines};
-      csn_row_run(kernels, blocks, &row, tile, &fetch);
+      csn_row_run(kernels, blocks, &row, &tile, &fetch);
     }
   }
 }
@@ -230,6 +230,8 @@ static void transform_outputs(const winograd_job *job, const float *products, in
     if (plan->has_residual)
       target.residual = job->residual + place.image * residual->image_stride + block * residual->block_stride +
                         y * residual->row_stride + (ptrdiff_t)x * csn_block;
+    if (t + 1 < end && !(target.flags & csn_tile_stream))
+      prefetch_rows(target.out + (ptrdiff_t)m * csn_block, out->row_stride, target.height, m);
     transform(products + ((ptrdiff_t)block * count + t) * csn_block, (ptrdiff_t)job->out_blocks * count * csn_block,
               &target);
   }

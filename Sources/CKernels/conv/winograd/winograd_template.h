@@ -33,80 +33,101 @@ static void gather_lanes(const float *in, const ptrdiff_t lanes[16], ptrdiff_t r
     }
 }
 
-// One-dimensional transforms. Inputs and results are arrays of vectors that the compiler keeps in registers.
+// Transforms keep many values: a register's worth of the 16 channels at a time.
+typedef float vector __attribute__((ext_vector_type(CSN_TARGET_LANES)));
+typedef float vector_unaligned __attribute__((ext_vector_type(CSN_TARGET_LANES), aligned(4)));
 
-CSN_INLINE void input2(const csn_v16 d[4], csn_v16 r[4]) {
-  r[0] = d[2] - d[0];
-  r[1] = d[2] + d[1];
-  r[2] = d[2] - d[1];
-  r[3] = d[3] - d[1];
+#define load(pointer) ((vector) * (const vector_unaligned *)(pointer))
+#define store(pointer, value) (*(vector_unaligned *)(pointer) = (value))
+#define splat(scalar) ((vector)(float)(scalar))
+
+#define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
+#define EVERY_LANE for (int lane = 0; lane < csn_block; lane += CSN_TARGET_LANES)
+
+// Where the registers hold a tile's lines, all of them are computed at once; else one by one, by way of memory.
+#if CSN_TARGET_LANES == 16
+#define EVERY_LINE CSN_UNROLL
+#else
+#define EVERY_LINE ONE_BY_ONE
+#endif
+
+/// Keeps the compiler from working out ahead, and keeping in memory, the distance of every line to all others.
+#define AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
+
+/// Results of an input transform at once: those of a tile's width, still in registers.
+enum { part_results = 2 };
+
+// One-dimensional transforms, of the input in parts of two results.
+
+CSN_INLINE void input2(const int part, const vector d[4], vector r[2]) {
+  r[0] = part == 0 ? d[2] - d[0] : d[2] + d[1];
+  r[1] = part == 0 ? d[3] - d[1] : d[2] - d[1];
 }
 
-CSN_INLINE void output2(const csn_v16 m[4], csn_v16 y[2]) {
+CSN_INLINE void output2(const vector m[4], vector y[2]) {
   y[0] = m[0] + (m[1] + m[2]);
   y[1] = (m[1] - m[2]) + m[3];
 }
 
 /// Results at +-point from the even and the odd part. One product and two sums: processors add beside their
 /// multipliers.
-CSN_INLINE void pair(double point, csn_v16 even, csn_v16 odd, csn_v16 r[2]) {
-  odd *= csn_splat(point);
+CSN_INLINE void pair(double point, vector even, vector odd, vector r[2]) {
+  odd *= splat(point);
   r[0] = even + odd;
   r[1] = even - odd;
 }
 
-// The larger input transforms come in parts of their results, few enough for a whole tile's to stay in registers.
-
-CSN_INLINE void input4(const int part, const csn_v16 d[6], csn_v16 r[3]) {
+CSN_INLINE void input4(const int part, const vector d[6], vector r[2]) {
   const double a2 = CSN_WINOGRAD4_A * CSN_WINOGRAD4_A, b2 = CSN_WINOGRAD4_B * CSN_WINOGRAD4_B;
-  const csn_v16 sum = csn_splat(-(a2 + b2)), product = csn_splat(a2 * b2);
+  const vector sum = splat(-(a2 + b2)), product = splat(a2 * b2);
   if (part == 0) {
     r[0] = csn_fma(product, d[0], csn_fma(sum, d[2], d[4]));
-    pair(CSN_WINOGRAD4_A, csn_fma(csn_splat(-b2), d[2], d[4]), csn_fma(csn_splat(-b2), d[1], d[3]), r + 1);
+    r[1] = csn_fma(product, d[1], csn_fma(sum, d[3], d[5]));
+  } else if (part == 1) {
+    pair(CSN_WINOGRAD4_A, csn_fma(splat(-b2), d[2], d[4]), csn_fma(splat(-b2), d[1], d[3]), r);
   } else {
-    pair(CSN_WINOGRAD4_B, csn_fma(csn_splat(-a2), d[2], d[4]), csn_fma(csn_splat(-a2), d[1], d[3]), r);
-    r[2] = csn_fma(product, d[1], csn_fma(sum, d[3], d[5]));
+    pair(CSN_WINOGRAD4_B, csn_fma(splat(-a2), d[2], d[4]), csn_fma(splat(-a2), d[1], d[3]), r);
   }
 }
 
-CSN_INLINE void output4(const csn_v16 m[6], csn_v16 y[4]) {
+CSN_INLINE void output4(const vector m[6], vector y[4]) {
   const double a = CSN_WINOGRAD4_A, b = CSN_WINOGRAD4_B;
-  csn_v16 sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
+  vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
   y[0] = m[0] + (sum_a + sum_b);
-  y[1] = csn_fma(csn_splat(b), odd_b, csn_splat(a) * odd_a);
-  y[2] = csn_fma(csn_splat(b * b), sum_b, csn_splat(a * a) * sum_a);
-  y[3] = csn_fma(csn_splat(b * b * b), odd_b, csn_fma(csn_splat(a * a * a), odd_a, m[5]));
+  y[1] = csn_fma(splat(b), odd_b, splat(a) * odd_a);
+  y[2] = csn_fma(splat(b * b), sum_b, splat(a * a) * sum_a);
+  y[3] = csn_fma(splat(b * b * b), odd_b, csn_fma(splat(a * a * a), odd_a, m[5]));
 }
 
 /// x^6 - (p + q) x^4 + p q x^2 without its factor x^2 or x: the even or odd part of the points whose squares are not
 /// p, q.
-CSN_INLINE csn_v16 quartic(double p, double q, csn_v16 low, csn_v16 middle, csn_v16 high) {
-  return csn_fma(csn_splat(p * q), low, csn_fma(csn_splat(-(p + q)), middle, high));
+CSN_INLINE vector quartic(double p, double q, vector low, vector middle, vector high) {
+  return csn_fma(splat(p * q), low, csn_fma(splat(-(p + q)), middle, high));
 }
 
-CSN_INLINE void input6(const int part, const csn_v16 d[8], csn_v16 r[3]) {
+CSN_INLINE void input6(const int part, const vector d[8], vector r[2]) {
   const double a2 = CSN_WINOGRAD6_A * CSN_WINOGRAD6_A, b2 = CSN_WINOGRAD6_B * CSN_WINOGRAD6_B,
                c2 = CSN_WINOGRAD6_C * CSN_WINOGRAD6_C;
-  const csn_v16 s1 = csn_splat(-(a2 + b2 + c2)), s2 = csn_splat(a2 * b2 + b2 * c2 + a2 * c2),
-                s3 = csn_splat(-a2 * b2 * c2);
+  const vector s1 = splat(-(a2 + b2 + c2)), s2 = splat(a2 * b2 + b2 * c2 + a2 * c2), s3 = splat(-a2 * b2 * c2);
   if (part == 0) {
     r[0] = csn_fma(s3, d[0], csn_fma(s2, d[2], csn_fma(s1, d[4], d[6])));
-    pair(CSN_WINOGRAD6_A, quartic(b2, c2, d[2], d[4], d[6]), quartic(b2, c2, d[1], d[3], d[5]), r + 1);
+    r[1] = csn_fma(s3, d[1], csn_fma(s2, d[3], csn_fma(s1, d[5], d[7])));
   } else if (part == 1) {
+    pair(CSN_WINOGRAD6_A, quartic(b2, c2, d[2], d[4], d[6]), quartic(b2, c2, d[1], d[3], d[5]), r);
+  } else if (part == 2) {
     pair(CSN_WINOGRAD6_B, quartic(a2, c2, d[2], d[4], d[6]), quartic(a2, c2, d[1], d[3], d[5]), r);
   } else {
     pair(CSN_WINOGRAD6_C, quartic(a2, b2, d[2], d[4], d[6]), quartic(a2, b2, d[1], d[3], d[5]), r);
-    r[2] = csn_fma(s3, d[1], csn_fma(s2, d[3], csn_fma(s1, d[5], d[7])));
   }
 }
 
-CSN_INLINE void output6(const csn_v16 m[8], csn_v16 y[6]) {
+CSN_INLINE void output6(const vector m[8], vector y[6]) {
   const double a = CSN_WINOGRAD6_A, b = CSN_WINOGRAD6_B, c = CSN_WINOGRAD6_C;
-  csn_v16 sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4], sum_c = m[5] + m[6],
-          odd_c = m[5] - m[6];
+  vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4], sum_c = m[5] + m[6],
+         odd_c = m[5] - m[6];
   y[0] = m[0] + (sum_a + sum_b + sum_c);
-#define EVEN(x, y, z) csn_fma(csn_splat(z), sum_c, csn_fma(csn_splat(y), sum_b, csn_splat(x) * sum_a))
-#define ODD(x, y, z) csn_fma(csn_splat(z), odd_c, csn_fma(csn_splat(y), odd_b, csn_splat(x) * odd_a))
+#define EVEN(x, y, z) csn_fma(splat(z), sum_c, csn_fma(splat(y), sum_b, splat(x) * sum_a))
+#define ODD(x, y, z) csn_fma(splat(z), odd_c, csn_fma(splat(y), odd_b, splat(x) * odd_a))
   y[1] = ODD(a, b, c);
   y[2] = EVEN(a * a, b * b, c * c);
   y[3] = ODD(a * a * a, b * b * b, c * c * c);
@@ -116,100 +137,126 @@ CSN_INLINE void output6(const csn_v16 m[8], csn_v16 y[6]) {
 #undef ODD
 }
 
-/// Part `part` of a line's transform, into r.
-CSN_INLINE void input_part(const int n, const int part, const csn_v16 *d, csn_v16 *r) {
-  n == 4 ? input2(d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
+/// Part `part` of a line's transform, into r: of the first part the first and the last result, of the others a pair.
+CSN_INLINE void input_part(const int n, const int part, const vector *d, vector *r) {
+  n == 4 ? input2(part, d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
 }
 
-/// The first result of a part; of the part after the last, n.
-CSN_INLINE int part_start(const int n, const int part) {
-  return n == 4 ? 4 * part : n == 6 ? 3 * part : (const int[]){0, 3, 5, 8}[part];
-}
+/// Which result of the line the part's first or second one is.
+CSN_INLINE int result_at(const int n, const int part, int i) { return part > 0 ? 2 * part - 1 + i : i * (n - 1); }
 
-CSN_INLINE void output_line(const int n, const csn_v16 *m, csn_v16 *y) {
+CSN_INLINE void output_line(const int n, const vector *m, vector *y) {
   n == 4 ? output2(m, y) : n == 6 ? output4(m, y) : output6(m, y);
 }
 
 CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {
-  const int parts = n / 2 - 1;
-  CSN_UNROLL for (int part = 0; part < parts; part++) {
-    const int first = part_start(n, part), rows = part_start(n, part + 1) - first;
-    csn_v16 columns[4][8];
-    CSN_UNROLL for (int x = 0; x < n; x++) {
-      csn_v16 line[8], result[4];
-      CSN_UNROLL for (int y = 0; y < n; y++) line[y] = csn_load(in + y * row_stride + x * csn_block);
-      input_part(n, part, line, result);
-      CSN_UNROLL for (int y = 0; y < rows; y++) columns[y][x] = result[y];
-    }
-    CSN_UNROLL for (int y = 0; y < rows; y++) {
-      csn_v16 result[8];
-      CSN_UNROLL for (int across = 0; across < parts; across++)
-          input_part(n, across, columns[y], result + part_start(n, across));
-      CSN_UNROLL for (int x = 0; x < n; x++) csn_store(out + ((first + y) * n + x) * stride, result[x]);
+  const int parts = n / part_results;
+  ONE_BY_ONE EVERY_LANE {
+    CSN_UNROLL for (int part = 0; part < parts; part++) {
+      vector rows[part_results][8];
+      CSN_UNROLL for (int x = 0; x < n; x++) {
+        vector line[8], result[part_results];
+        CSN_UNROLL for (int y = 0; y < n; y++) line[y] = load(in + lane + y * row_stride + x * csn_block);
+        input_part(n, part, line, result);
+        CSN_UNROLL for (int i = 0; i < part_results; i++) rows[i][x] = result[i];
+      }
+      CSN_UNROLL for (int i = 0; i < part_results; i++) {
+        float *row = out + lane + result_at(n, part, i) * n * stride;
+        AS_IT_IS(row);
+        CSN_UNROLL for (int across = 0; across < parts; across++) {
+          vector result[part_results];
+          input_part(n, across, rows[i], result);
+          CSN_UNROLL for (int k = 0; k < part_results; k++) store(row + result_at(n, across, k) * stride, result[k]);
+        }
+      }
     }
   }
 }
 
-/// Finishes and stores one row of an output tile.
-CSN_INLINE void store_row(const int m, const csn_winograd_target *target, int y, csn_v16 bias, csn_v16 *row) {
-  const csn_v16 lower = csn_splat(target->lower), upper = csn_splat(target->upper);
-  float *out = target->out + y * target->out_row;
+/// Finishes and stores one row of an output tile, from channel `lane` on.
+CSN_INLINE void store_row(const int m, const csn_winograd_target *target, int y, int lane, vector *row) {
+  float *out = target->out + y * target->out_row + lane;
+  const vector bias = target->bias ? load(target->bias + lane) : splat(0);
   CSN_UNROLL for (int x = 0; x < m; x++) row[x] += bias;
   if (target->flags & csn_tile_residual) {
-    const float *residual = target->residual + y * target->residual_row;
+    const float *residual = target->residual + y * target->residual_row + lane;
     // Columns that don't exist may lie outside the residual's memory.
     CSN_UNROLL for (int x = 0; x < m; x++) {
-      if (x < target->width) row[x] += csn_load(residual + x * csn_block);
+      if (x < target->width) row[x] += load(residual + x * csn_block);
     }
   }
   if (target->flags & csn_tile_lower) {
-    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_max(lower, row[x]);
+    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_max(splat(target->lower), row[x]);
   }
   if (target->flags & csn_tile_upper) {
-    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_min(upper, row[x]);
+    CSN_UNROLL for (int x = 0; x < m; x++) row[x] = csn_min(splat(target->upper), row[x]);
   }
   if (target->flags & csn_tile_stream) {
     CSN_UNROLL for (int x = 0; x < m; x++) {
-      if (x < target->width) csn_stream(out + x * csn_block, row[x]);
+      if (x < target->width) __builtin_nontemporal_store(row[x], (vector *)(out + x * csn_block));
     }
   } else if (target->width == m) {
-    CSN_UNROLL for (int x = 0; x < m; x++) csn_store(out + x * csn_block, row[x]);
+    CSN_UNROLL for (int x = 0; x < m; x++) store(out + x * csn_block, row[x]);
   } else {
     CSN_UNROLL for (int x = 0; x < m; x++) {
-      if (x < target->width) csn_store(out + x * csn_block, row[x]);
+      if (x < target->width) store(out + x * csn_block, row[x]);
     }
   }
 }
 
+/// A tile's rows of outputs, transformed in one dimension, by lanes of a block.
+typedef vector row_lines[csn_block / CSN_TARGET_LANES][6][8];
+
+CSN_INLINE void transform_column(const int n, const float *in, ptrdiff_t stride, int lane, int x, row_lines rows) {
+  vector line[8], result[6];
+  CSN_UNROLL for (int y = 0; y < n; y++) line[y] = load(in + lane + (y * n + x) * stride);
+  output_line(n, line, result);
+  CSN_UNROLL for (int y = 0; y < n - 2; y++) rows[lane / CSN_TARGET_LANES][y][x] = result[y];
+}
+
+CSN_INLINE void transform_row(const int n, const csn_winograd_target *target, int y, int lane, row_lines rows) {
+  vector row[6];
+  output_line(n, rows[lane / CSN_TARGET_LANES][y], row);
+  store_row(n - 2, target, y, lane, row);
+}
+
+// Rows are stored with all their lanes, one after another: memory lines are whole when they are streamed.
+
 CSN_INLINE void transform_output(const int n, const float *in, ptrdiff_t stride, const csn_winograd_target *target) {
-  const int m = n - 2;
-  csn_v16 columns[6][8];
-  CSN_UNROLL for (int x = 0; x < n; x++) {
-    csn_v16 line[8], result[6];
-    CSN_UNROLL for (int y = 0; y < n; y++) line[y] = csn_load(in + (y * n + x) * stride);
-    output_line(n, line, result);
-    CSN_UNROLL for (int y = 0; y < m; y++) columns[y][x] = result[y];
+  row_lines rows;
+  ONE_BY_ONE EVERY_LANE {
+    EVERY_LINE for (int x = 0; x < n; x++) transform_column(n, in, stride, lane, x, rows);
   }
-  const csn_v16 bias = target->bias ? csn_load(target->bias) : csn_zero();
-  CSN_UNROLL for (int y = 0; y < m; y++) {
+  EVERY_LINE for (int y = 0; y < n - 2; y++) {
     if (y >= target->height) break;
-    csn_v16 row[6];
-    output_line(n, columns[y], row);
-    store_row(m, target, y, bias, row);
+    ONE_BY_ONE EVERY_LANE transform_row(n, target, y, lane, rows);
   }
 }
 
-#define TRANSFORMS(m)                                                                                               \
+/// The same for tiles whose lines any registers hold.
+CSN_INLINE void transform_small_output(const int n, const float *in, ptrdiff_t stride,
+                                       const csn_winograd_target *target) {
+  row_lines rows;
+  CSN_UNROLL EVERY_LANE {
+    CSN_UNROLL for (int x = 0; x < n; x++) transform_column(n, in, stride, lane, x, rows);
+  }
+  CSN_UNROLL for (int y = 0; y < n - 2; y++) {
+    if (y >= target->height) break;
+    CSN_UNROLL EVERY_LANE transform_row(n, target, y, lane, rows);
+  }
+}
+
+#define TRANSFORMS(m, transform)                                                                                    \
   static void input_##m(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {                      \
     transform_input(m + 2, in, row_stride, out, stride);                                                            \
   }                                                                                                                 \
   static void output_##m(const float *in, ptrdiff_t stride, const csn_winograd_target *target) {                    \
-    transform_output(m + 2, in, stride, target);                                                                    \
+    transform(m + 2, in, stride, target);                                                                           \
   }
 
-TRANSFORMS(2)
-TRANSFORMS(4)
-TRANSFORMS(6)
+TRANSFORMS(2, transform_small_output)
+TRANSFORMS(4, transform_output)
+TRANSFORMS(6, transform_output)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
     .gather_lanes = gather_lanes,
