@@ -170,15 +170,20 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
   const int panel = block / 2, left = plan->panel_blocks - from;
   const int first_block = planar ? 0 : csn_conv_first_block(&plan->conv, plan->panel_blocks, panel);
   const bool last = left <= plan->depth;
+  const ptrdiff_t sums_block = (ptrdiff_t)(plan->worker_scratch / sizeof(float) / 2);
   csn_tile tile = chunk->tile;
   tile.blocks = last ? left : plan->depth;
   tile.weights = job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * block_weights(plan) +
                  block % 2 * csn_block;
   if (job->bias) tile.bias = job->bias + (ptrdiff_t)block * csn_block;
-  if (!last) tile.flags = 0;
+  tile.sums_block = sums_block;
+  if (!last) {
+    tile.flags = 0;
+    tile.out_block = sums_block;
+  }
   const float *in = job->in + (first_block + from) * plan->source.block_stride, *pairs = chunk->pairs;
   float *out = job->out + block * plan->target.block_stride;
-  float *sums = chunk->sums + block % 2 * (plan->worker_scratch / sizeof(float) / 2);
+  float *sums = chunk->sums + block % 2 * sums_block;
   const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
   if (block == chunk->first_block && !plan->scattered && !planar && !pairs) tile.fetch_rows = new_rows(plan);
   tile_walk walk = chunk->walk;
@@ -223,7 +228,7 @@ static csn_fetch fetch_pass(const direct_chunk *chunk, int panel, int from, int 
   const ptrdiff_t size = block_weights(plan);
   const int64_t blocks = csn_min64(plan->depth, plan->panel_blocks - from);
   const float *weights = chunk->job->weights + ((ptrdiff_t)panel * plan->panel_blocks + from) * size;
-  return csn_fetch_make(weights, weights + blocks * size,
+  return csn_fetch_make(chunk->kernels, weights, weights + blocks * size,
                         strips * (chunk->end_tile - chunk->first_tile), (int)(pixels / plan->tiles),
                         (ptrdiff_t)plan->depth * plan->conv.kernel_h * plan->conv.kernel_w);
 }

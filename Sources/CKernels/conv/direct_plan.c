@@ -5,7 +5,7 @@
 enum {
   // Pixels of a scattered tile: its offsets cost registers, so two less than a full tile.
   scattered_pixels = 12,
-  // Tiles of fewer pixels than this waste more than scattered ones do.
+  // Rows whose tiles have fewer pixels than this, and are less than four fifths full, waste more than scattered tiles.
   row_pixels = 4,
   // A chunk's input should stay in the second-level cache, half a MiB or more, while its panels pass over it.
   chunk_input_bytes = 384 << 10,
@@ -58,7 +58,8 @@ static void cut_tiles(csn_conv_plan *plan) {
   const csn_tensor *out = &plan->target;
   int64_t rows = (int64_t)out->images * out->height, pixels = rows * out->width;
   plan->tiles_per_row = (int32_t)csn_ceil_div(out->width, full);
-  const bool short_rows = out->width / plan->tiles_per_row < csn_min64(full, row_pixels) && rows > 1;
+  const bool short_rows =
+      rows > 1 && out->width * 5 < plan->tiles_per_row * csn_min64(4 * full, 5 * row_pixels);
   plan->scattered = plan->step_w > 2 || short_rows;
   int64_t tiles = rows * plan->tiles_per_row;
   if (plan->scattered) tiles = csn_ceil_div(pixels, csn_min64(full, scattered_pixels));

@@ -86,13 +86,14 @@ static bool runs_on_tiles(csn_conv_algorithm algorithm, csn_cpu_level level) {
   return (algorithm == CSN_CONV_BF16 || algorithm == CSN_CONV_PLANAR_BF16) && csn_cpu_level_has_amx(level);
 }
 
-int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t strip_weights) {
-  // Strips lie two to a panel, so that their weights fall into half of the cache's sets.
-  const int64_t strip_weight_bytes = 16 << 10;
-  // Tiles as large as two blocks of 16 allow spend enough time on a weight for it to come from further away.
-  if (kernels->vectors > 1) return blocks;
-  const int64_t passes = csn_ceil_div(blocks * strip_weights * (int64_t)sizeof(float), strip_weight_bytes);
-  return (int32_t)csn_ceil_div(blocks, passes);
+int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t block_weights) {
+  // Half of the first-level cache.
+  const int64_t strip_bytes = 16 << 10;
+  // Tiles of many pixels spend enough time on a weight for it to come from further away.
+  const int many_pixels = 8;
+  if (kernels->pixels >= many_pixels) return blocks;
+  const int64_t bytes = blocks * block_weights * kernels->vectors * (int64_t)sizeof(float);
+  return (int32_t)csn_ceil_div(blocks, csn_ceil_div(bytes, strip_bytes));
 }
 
 unsigned csn_conv_flags(const csn_conv_plan *plan, const float *out) {

@@ -1,5 +1,6 @@
 // Compiles what follows for AVX-512 with bf16 dot products. Include first in a variant's file, target_end.h last.
 #define CSN_VARIANT bf16
+#define CSN_TARGET_LANES 16
 #define CSN_TARGET_FMA 1
 #include <immintrin.h>
 

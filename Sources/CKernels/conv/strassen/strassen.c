@@ -199,8 +199,8 @@ static csn_fetch fetch_next(const strassen_chunk *chunk, int product, int panel,
   const float *weights = weights_of(chunk, product, panel, from);
   const int tiles = chunk->end_tile - chunk->first_tile;
   const int64_t blocks = csn_min64(plan->depth, plan->panel_blocks - from);
-  return csn_fetch_make(weights, weights + blocks * csn_block * csn_panel, strips * tiles, chunk->count / tiles,
-                        plan->depth);
+  return csn_fetch_make(chunk->job->tiles, weights, weights + blocks * csn_block * csn_panel, strips * tiles,
+                        chunk->count / tiles, plan->depth);
 }
 
 /// Adds the products of the input blocks from `from` on, for a panel of output channels.
@@ -209,8 +209,8 @@ static void multiply(const strassen_chunk *chunk, int product, int panel, int fr
   const csn_tile_kernels *tiles = chunk->job->tiles;
   const ptrdiff_t plane = (ptrdiff_t)chunk->count * csn_block;
   csn_tile tile = {
-      .in_block = plane, .out_block = plane, .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from),
-      .kernel_h = 1, .kernel_w = 1,
+      .in_block = plane, .sums_block = plane, .out_block = plane,
+      .blocks = (int)csn_min64(plan->depth, plan->panel_blocks - from), .kernel_h = 1, .kernel_w = 1,
   };
   const int begun = from > 0 ? product : product_rows[product].begun;
   const bool begins = begun == product && from == 0;

@@ -13,14 +13,15 @@ const csn_tile_kernels *csn_tile_kernels_for(csn_cpu_level level) {
   return &csn_tile_kernels_portable;
 }
 
-int csn_fetch_lines(ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps) {
+int csn_fetch_lines(const csn_tile_kernels *kernels, ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps) {
   const ptrdiff_t turns = tiles * steps, lines = (floats / csn_line + turns - 1) / turns;
   // Where so few products meet a weight, memory sets the pace: the processor's own streams keep it best.
-  return lines <= 2 * pixels ? (int)lines : 0;
+  return lines <= pixels * kernels->registers ? (int)lines : 0;
 }
 
-csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int pixels, ptrdiff_t steps) {
-  return (csn_fetch){weights, end, csn_fetch_lines(end - weights, tiles, pixels, steps)};
+csn_fetch csn_fetch_make(const csn_tile_kernels *kernels, const float *weights, const float *end, int tiles, int pixels,
+                         ptrdiff_t steps) {
+  return (csn_fetch){weights, end, csn_fetch_lines(kernels, end - weights, tiles, pixels, steps)};
 }
 
 void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile *tile,

@@ -52,8 +52,9 @@ typedef struct {
   const float *weights;
   /// 32 values, or NULL.
   const float *bias;
-  /// What earlier products have summed up, in place of the bias: 16 values a pixel, blocks `out_block` apart; or NULL.
+  /// What earlier products have summed up, in place of the bias: 16 values a pixel; or NULL.
   const float *sums;
+  ptrdiff_t sums_block;
   const float *residual;
   const ptrdiff_t *residual_offsets;
   ptrdiff_t residual_block;
@@ -77,8 +78,8 @@ typedef void (*csn_tile_function)(const csn_tile *tile);
 
 /// The tile kernels of one variant.
 typedef struct {
-  /// Pixels of a full tile, and blocks of output channels that its registers hold at once.
-  int pixels, vectors;
+  /// Pixels of a full tile, and blocks of output channels that its registers hold at once: so many registers a pixel.
+  int pixels, vectors, registers;
   /// By kind, output blocks of a tile (at most `vectors`) less one, pixels less one.
   csn_tile_function run[csn_tile_kinds][2][csn_tile_max_pixels];
 } csn_tile_kernels;
@@ -97,10 +98,11 @@ typedef struct {
 
 /// Lines to fetch with every block and tap, where `floats` weights come with `tiles` tiles, of `pixels` pixels on
 /// average and `steps` blocks and taps.
-int csn_fetch_lines(ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps);
+int csn_fetch_lines(const csn_tile_kernels *kernels, ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps);
 
 /// Fetches [weights, end) with the next `tiles` tiles.
-csn_fetch csn_fetch_make(const float *weights, const float *end, int tiles, int pixels, ptrdiff_t steps);
+csn_fetch csn_fetch_make(const csn_tile_kernels *kernels, const float *weights, const float *end, int tiles, int pixels,
+                         ptrdiff_t steps);
 
 /// Has the run `tile` fetch its share.
 static inline void csn_fetch_with(csn_fetch *fetch, csn_tile *tile) {

@@ -1,13 +1,19 @@
 // The tile kernels of one variant; see tile.h. The including file has set the target, CSN_TILE_PIXELS (at most 14)
 // and CSN_TILE_VECTORS: how many of a panel's two 16-channel blocks the registers hold at once. It may set
-// CSN_TILE_MULTIPLY_ADD, for other products than fp32's, and CSN_TILE_BLOCKED_ONLY.
+// CSN_TILE_MULTIPLY_ADD, for other products than fp32's, CSN_TILE_BLOCKED_ONLY, CSN_TILE_SINGLES, the tiles that are
+// computed at once where there is but one such block, and CSN_TILE_BY_HAND, where a header of its own computes full
+// tiles.
 #include "conv/tile/tile.h"
+
+#ifndef CSN_TILE_SINGLES
+#define CSN_TILE_SINGLES 1
+#endif
 
 #ifndef CSN_TILE_MULTIPLY_ADD
 #define CSN_TILE_MULTIPLY_ADD(x, w, sum) csn_fma(x, w, sum)
 #endif
 
-typedef csn_v16 accumulators[CSN_TILE_VECTORS][CSN_TILE_PIXELS];
+typedef csn_v16 accumulators[CSN_TILE_VECTORS][CSN_TILE_PIXELS * CSN_TILE_SINGLES];
 
 /// Where one tile of a run reads and writes.
 typedef struct {
@@ -38,9 +44,23 @@ CSN_INLINE ptrdiff_t out_offset(const int kind, const ptrdiff_t *offsets, int i)
   return is_scattered(kind) ? offsets[i] : 16 * i;
 }
 
+#ifdef CSN_TILE_BY_HAND
+CSN_INLINE int is_full(const int pixels, const int vectors) {
+  return pixels == CSN_TILE_PIXELS && vectors == CSN_TILE_VECTORS;
+}
+#endif
+
 /// Adds one input channel's products.
 CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors, const csn_tile *tile, const float *in,
                             const float *weights, accumulators sum) {
+#ifdef CSN_TILE_BY_HAND
+  if (is_full(pixels, vectors)) {
+    const float *each[CSN_TILE_PIXELS];
+    CSN_UNROLL for (int i = 0; i < CSN_TILE_PIXELS; i++) each[i] = in + in_offset(kind, tile, i);
+    csn_add_channel(each, weights, sum);
+    return;
+  }
+#endif
   csn_v16 first = csn_load(weights), second = csn_zero();
   if (vectors > 1) second = csn_load(weights + 16);
   CSN_UNROLL for (int i = 0; i < pixels; i++) {
@@ -48,6 +68,21 @@ CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors,
     sum[0][i] = CSN_TILE_MULTIPLY_ADD(x, first, sum[0][i]);
     if (vectors > 1) sum[CSN_TILE_VECTORS - 1][i] = CSN_TILE_MULTIPLY_ADD(x, second, sum[CSN_TILE_VECTORS - 1][i]);
   }
+}
+
+/// Adds the products of a block of 16 input channels.
+CSN_INLINE void add_block(const int kind, const int pixels, const int vectors, const csn_tile *tile, const float *in,
+                          const float *weights, accumulators sum) {
+#ifdef CSN_TILE_BY_HAND
+  if (is_full(pixels, vectors)) {
+    const float *each[CSN_TILE_PIXELS];
+    CSN_UNROLL for (int i = 0; i < CSN_TILE_PIXELS; i++) each[i] = in + in_offset(kind, tile, i);
+    csn_add_block(each, weights, sum);
+    return;
+  }
+#endif
+  _Pragma("clang loop unroll_count(4)") for (int c = 0; c < 16; c++, weights += csn_panel)
+      add_channel(kind, pixels, vectors, tile, in + c, weights, sum);
 }
 
 /// Fetches a block of the input of the tile at `next`.
@@ -82,8 +117,8 @@ CSN_INLINE void accumulate(const int kind, const int pointwise, const int pixels
         }
         _Pragma("clang loop unroll(disable)") for (int line = 0; line < at->ahead_lines; line++, ahead += csn_line)
             __builtin_prefetch(ahead, 0, 2);
-        _Pragma("clang loop unroll_count(4)") for (int c = 0; c < 16; c++, weights += csn_panel)
-            add_channel(kind, pixels, vectors, tile, tap + c, weights, sum);
+        add_block(kind, pixels, vectors, tile, tap, weights, sum);
+        weights += csn_panel * 16;
       }
     }
   }
@@ -138,7 +173,7 @@ CSN_INLINE void run_tile(const int kind, const int pointwise, const int pixels, 
   accumulators sum;
   if (at->sums) {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
-      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_load(at->sums + v * tile->out_block + 16 * i);
+      CSN_UNROLL for (int i = 0; i < pixels; i++) sum[v][i] = csn_load(at->sums + v * tile->sums_block + 16 * i);
     }
   } else {
     CSN_UNROLL for (int v = 0; v < vectors; v++) {
@@ -151,27 +186,36 @@ CSN_INLINE void run_tile(const int kind, const int pointwise, const int pixels, 
   finish(kind, pixels, vectors, tile, at, sum);
 }
 
-/// A run of tiles.
-CSN_INLINE void run_tiles(const int kind, const int pointwise, const int pixels, const int vectors,
-                          const csn_tile *tile) {
+/// Runs tiles, `at_once` of them as one, while there are so many of the `left`; returns how many are left then.
+CSN_INLINE int run_tiles(const int kind, const int pointwise, const int at_once, int pixels, const int vectors,
+                         const csn_tile *tile, int left, place *at) {
+  pixels *= at_once;
   const ptrdiff_t in_step = is_scattered(kind) ? 0 : in_offset(kind, tile, pixels), out_step = 16 * pixels;
-  place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
-  for (int left = tile->count - 1; left >= 0; left--) {
-    at.next_in = tile->fetch_rows > 0 && left > 0 ? at.in + in_step : tile->next_in;
-    at.ahead_lines = tile->ahead_lines > 0 && at.ahead < tile->ahead_end ? tile->ahead_lines : 0;
-    run_tile(kind, pointwise, pixels, vectors, tile, &at);
-    at.in += in_step;
-    at.out += out_step;
-    if (tile->flags & csn_tile_residual) at.residual += out_step;
-    if (at.sums) at.sums += out_step;
+  for (; left >= at_once; left -= at_once) {
+    at->next_in = tile->fetch_rows > 0 && left > at_once ? at->in + in_step : tile->next_in;
+    at->ahead_lines = tile->ahead_lines > 0 && at->ahead < tile->ahead_end ? tile->ahead_lines : 0;
+    run_tile(kind, pointwise, pixels, vectors, tile, at);
+    at->in += in_step;
+    at->out += out_step;
+    if (tile->flags & csn_tile_residual) at->residual += out_step;
+    if (at->sums) at->sums += out_step;
   }
+  return left;
+}
+
+CSN_INLINE void run(const int kind, const int pointwise, const int pixels, const int vectors, const csn_tile *tile) {
+  place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
+  int left = tile->count;
+  if (CSN_TILE_SINGLES > 1 && vectors == 1 && !is_scattered(kind))
+    left = run_tiles(kind, pointwise, CSN_TILE_SINGLES, pixels, vectors, tile, left, &at);
+  run_tiles(kind, pointwise, 1, pixels, vectors, tile, left, &at);
 }
 
 CSN_INLINE void run_kind(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
   if (kind < csn_tile_planar1 && tile->kernel_h == 1 && tile->kernel_w == 1)
-    run_tiles(kind, 1, pixels, vectors, tile);
+    run(kind, 1, pixels, vectors, tile);
   else
-    run_tiles(kind, 0, pixels, vectors, tile);
+    run(kind, 0, pixels, vectors, tile);
 }
 
 #define TILE_1(kind, pixels) \
@@ -185,8 +229,8 @@ CSN_INLINE void run_kind(const int kind, const int pixels, const int vectors, co
 #define EVERY(macro, kind)                                                                                          \
   macro(kind, 1) macro(kind, 2) macro(kind, 3) macro(kind, 4) macro(kind, 5) macro(kind, 6) macro(kind, 7)          \
       macro(kind, 8) macro(kind, 9) macro(kind, 10) macro(kind, 11) macro(kind, 12) macro(kind, 13) macro(kind, 14)
-#elif CSN_TILE_PIXELS == 6
-#define EVERY(macro, kind) macro(kind, 1) macro(kind, 2) macro(kind, 3) macro(kind, 4) macro(kind, 5) macro(kind, 6)
+#elif CSN_TILE_PIXELS == 3
+#define EVERY(macro, kind) macro(kind, 1) macro(kind, 2) macro(kind, 3)
 #elif CSN_TILE_PIXELS == 2
 #define EVERY(macro, kind) macro(kind, 1) macro(kind, 2)
 #endif
@@ -211,6 +255,7 @@ TILES(planar_scattered)
 const csn_tile_kernels CSN_NAME(csn_tile_kernels) = {
     .pixels = CSN_TILE_PIXELS,
     .vectors = CSN_TILE_VECTORS,
+    .registers = CSN_TILE_VECTORS * csn_line / CSN_TARGET_LANES,
     .run =
         {
             KIND(dense),

@@ -59,6 +59,8 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   const int64_t tile_bytes = tile_floats(plan) * 4, weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
   plan->tiles = (int32_t)tiles;
+  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level),
+                                     csn_winograd_in_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
   plan->by_frequency = weight_bytes > cached_weight_bytes;
   if (plan->by_frequency) {
     // A round reads all weights: let it have no less work in hand than they are large.
@@ -179,31 +181,38 @@ static const float *panel_weights(const winograd_job *job, int frequency, int pa
   return job->weights + ((ptrdiff_t)frequency * job->plan->panels + panel) * size;
 }
 
-/// Multiplies one frequency of all tiles by panels [first, end), and fetches the weights `next` of the panel after them
-/// (NULL for none).
+/// Multiplies one frequency of all tiles by panels [first, end), one pass of input blocks after another, and fetches
+/// the weights of each next pass: after the last panel's those at `next` (NULL for none).
 static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
                      int first, int end, const float *next) {
   const csn_tile_kernels *kernels = csn_tile_kernels_for(job->plan->level);
-  const ptrdiff_t half = (ptrdiff_t)job->in_blocks * csn_block * csn_block, plane = (ptrdiff_t)count * csn_block;
-  const int parts = (count - 1) / kernels->pixels + 1;
+  const ptrdiff_t plane = (ptrdiff_t)count * csn_block, block_weights = csn_block * csn_panel;
+  const int parts = (count - 1) / kernels->pixels + 1, depth = job->plan->depth;
   const csn_row row = csn_row_make(count, parts);
-  const int lines = csn_fetch_lines(kernels->vectors * half, parts, count / parts, job->in_blocks);
-  csn_tile tile = {
-      .in_block = plane, .out_block = plane, .blocks = job->in_blocks, .kernel_h = 1, .kernel_w = 1,
-  };
+  csn_tile tile = {.in_block = plane, .sums_block = plane, .out_block = plane, .kernel_h = 1, .kernel_w = 1};
   for (int panel = first; panel < end; panel++) {
-    const float *weights = panel_weights(job, frequency, panel);
-    const float *ahead = panel + 1 < end ? panel_weights(job, frequency, panel + 1) : next;
-    const int end_block = 2 * panel + 2 < job->out_blocks ? 2 * panel + 2 : job->out_blocks;
-    for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
-      const int blocks = end_block - block < kernels->vectors ? end_block - block : kernels->vectors;
-      tile.in = transformed + frequency * job->in_blocks * plane;
-      tile.out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * plane;
-      tile.weights = weights + block % 2 * csn_block;
-      // With every strip as much of the next panel as the strip is of this one.
+    const int end_block = (int)csn_min64(2 * panel + 2, job->out_blocks);
+    const int strips = (end_block - 2 * panel - 1) / kernels->vectors + 1;
+    for (int from = 0; from < job->in_blocks; from += depth) {
+      const float *weights = panel_weights(job, frequency, panel) + from * block_weights;
+      tile.blocks = (int)csn_min64(depth, job->in_blocks - from);
+      const int after = from + depth < job->in_blocks ? from + depth : 0;
+      const float *ahead = next;
+      if (after > 0)
+        ahead = weights + tile.blocks * block_weights;
+      else if (panel + 1 < end)
+        ahead = panel_weights(job, frequency, panel + 1);
       csn_fetch fetch = {0};
-      if (ahead) fetch = (csn_fetch){ahead + block % 2 * half, ahead + (block % 2 + blocks) * half, lines};
-      csn_row_run(kernels, blocks, &row, &tile, &fetch);
+      if (ahead)
+        fetch = csn_fetch_make(kernels, ahead, ahead + csn_min64(depth, job->in_blocks - after) * block_weights,
+                               strips * parts, count / parts, tile.blocks);
+      for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
+        tile.in = transformed + (frequency * job->in_blocks + from) * plane;
+        tile.out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * plane;
+        tile.sums = from > 0 ? tile.out : NULL;
+        tile.weights = weights + block % 2 * csn_block;
+        csn_row_run(kernels, (int)csn_min64(end_block - block, kernels->vectors), &row, &tile, &fetch);
+      }
     }
   }
 }
