@@ -14,6 +14,8 @@ enum {
   // Scratch of a round, by frequency.
   round_bytes = 4 << 20,
   chunks_per_thread = 8,
+  // Fewer tiles than this don't pay for a chunk of their own, nor less than the registers hold.
+  chunk_tiles = 6,
   // Weights of one chunk of the middle step, by frequency.
   product_weight_bytes = 256 << 10,
 };
@@ -40,11 +42,16 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
   return &csn_winograd_kernels_portable;
 }
 
-/// Floats that a tile takes in scratch, transformed input and products.
-static int64_t tile_floats(const csn_conv_plan *plan) {
+/// Floats from one frequency to the next, of `count` tiles of some blocks: an odd number of cache lines, so that a
+/// tile's frequencies fall into different sets.
+static ptrdiff_t frequency_stride(int blocks, int count) { return ((ptrdiff_t)blocks * count | 1) * csn_block; }
+
+/// Bytes that `count` tiles take in scratch, transformed input and products.
+static size_t tile_bytes(const csn_conv_plan *plan, int count) {
   const int n = csn_winograd_outputs(plan->algorithm) + 2;
-  const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
-  return (int64_t)n * n * csn_block * (in_blocks + csn_tensor_blocks(&plan->out));
+  const ptrdiff_t strides = frequency_stride(csn_winograd_in_blocks(plan->algorithm, &plan->conv), count) +
+                            frequency_stride(csn_tensor_blocks(&plan->out), count);
+  return (size_t)(n * n * strides) * sizeof(float);
 }
 
 void csn_winograd_plan(csn_conv_plan *plan) {
@@ -56,26 +63,27 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   plan->tiles_x = (plan->out.width - 1) / m + 1;
   plan->tiles_y = (plan->out.height - 1) / m + 1;
   const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
-  const int64_t tile_bytes = tile_floats(plan) * 4, weight_bytes = (int64_t)plan->weight_count * 4;
+  const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
+  const int64_t bytes = (int64_t)(m + 2) * (m + 2) * (in_blocks + csn_tensor_blocks(&plan->out)) * csn_block * 4;
+  const int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
   plan->tiles = (int32_t)tiles;
-  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level),
-                                     csn_winograd_in_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
+  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level), in_blocks, csn_block * csn_block);
   plan->by_frequency = weight_bytes > cached_weight_bytes;
   if (plan->by_frequency) {
     // A round reads all weights: let it have no less work in hand than they are large.
-    int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / tile_bytes, full);
+    int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / bytes, full);
     int64_t rounds = csn_ceil_div(tiles, room);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, rounds);
-    plan->scratch_bytes = (size_t)(plan->round_tiles * tile_bytes);
+    plan->scratch_bytes = tile_bytes(plan, plan->round_tiles);
   } else {
-    int64_t room = csn_max64(chunk_bytes / tile_bytes / full * full, full);
+    int64_t room = csn_max64(chunk_bytes / bytes / full * full, full);
     int64_t chunks = csn_ceil_div(tiles, room);
     if (plan->threads > 1) chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread,
-                                                                csn_ceil_div(tiles, full)));
+                                                                csn_ceil_div(tiles, csn_max64(full, chunk_tiles))));
     plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
-    plan->worker_scratch = (size_t)(plan->round_tiles * tile_bytes);
+    plan->worker_scratch = tile_bytes(plan, plan->round_tiles);
     plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
   }
   if (csn_conv_is_planar(plan->algorithm)) csn_winograd_plan_phases(plan);
@@ -134,7 +142,7 @@ static void transform_lanes(const winograd_job *job, float *transformed, int cou
     job->kernels->gather_lanes(in, lanes, source->row_stride, n, tile);
     job->kernels->input[m / 2 - 1](tile, (ptrdiff_t)n * csn_block,
                                    transformed + ((ptrdiff_t)block * count + t) * csn_block,
-                                   (ptrdiff_t)job->in_blocks * count * csn_block);
+                                   frequency_stride(job->in_blocks, count));
   }
 }
 
@@ -152,7 +160,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
   const int piece = block / blocks, across = csn_winograd_pieces(plan->conv.kernel_w, 1);
   const int down_tap = csn_winograd_piece_at(plan->conv.kernel_h, 1, piece / across).tap;
   const int across_tap = csn_winograd_piece_at(plan->conv.kernel_w, 1, piece % across).tap;
-  const ptrdiff_t stride = (ptrdiff_t)job->in_blocks * count * csn_block;
+  const ptrdiff_t stride = frequency_stride(job->in_blocks, count);
   csn_winograd_input transform = job->kernels->input[m / 2 - 1];
   const bool has_edges = csn_conv_has_edges(&plan->conv);
   for (int t = first; t < end; t++) {
@@ -207,8 +215,8 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
         fetch = csn_fetch_make(kernels, ahead, ahead + csn_min64(depth, job->in_blocks - after) * block_weights,
                                strips * parts, count / parts, tile.blocks);
       for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
-        tile.in = transformed + (frequency * job->in_blocks + from) * plane;
-        tile.out = products + ((ptrdiff_t)frequency * job->out_blocks + block) * plane;
+        tile.in = transformed + frequency * frequency_stride(job->in_blocks, count) + from * plane;
+        tile.out = products + frequency * frequency_stride(job->out_blocks, count) + block * plane;
         tile.sums = from > 0 ? tile.out : NULL;
         tile.weights = weights + block % 2 * csn_block;
         csn_row_run(kernels, (int)csn_min64(end_block - block, kernels->vectors), &row, &tile, &fetch);
@@ -241,7 +249,7 @@ static void transform_outputs(const winograd_job *job, const float *products, in
                         y * residual->row_stride + (ptrdiff_t)x * csn_block;
     if (t + 1 < end && !(target.flags & csn_tile_stream))
       prefetch_rows(target.out + (ptrdiff_t)m * csn_block, out->row_stride, target.height, m);
-    transform(products + ((ptrdiff_t)block * count + t) * csn_block, (ptrdiff_t)job->out_blocks * count * csn_block,
+    transform(products + ((ptrdiff_t)block * count + t) * csn_block, frequency_stride(job->out_blocks, count),
               &target);
   }
 }
@@ -252,7 +260,7 @@ static void run_tiles(void *context, int chunk, int worker) {
   const int base = csn_share(plan->tiles, chunk, plan->tile_chunks);
   const int count = csn_share(plan->tiles, chunk + 1, plan->tile_chunks) - base;
   float *transformed = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
-  float *products = transformed + (ptrdiff_t)job->n * job->n * job->in_blocks * count * csn_block;
+  float *products = transformed + job->n * job->n * frequency_stride(job->in_blocks, count);
   for (int block = 0; block < job->in_blocks; block++)
     transform_inputs(job, transformed, count, base, block, 0, count);
   const int frequencies = job->n * job->n;
@@ -305,7 +313,7 @@ static void run_by_frequency(winograd_job *job, csn_pool *pool) {
     job->input_parts = at_most(csn_ceil_div(wanted, job->in_blocks), job->count);
     job->output_parts = at_most(csn_ceil_div(wanted, job->out_blocks), job->count);
     job->transformed = (float *)(job->scratch + plan->staged_bytes);
-    job->products = job->transformed + (ptrdiff_t)frequencies * job->in_blocks * job->count * csn_block;
+    job->products = job->transformed + frequencies * frequency_stride(job->in_blocks, job->count);
     csn_pool_run(pool, run_inputs, job, job->in_blocks * job->input_parts);
     csn_pool_run(pool, run_products, job, frequencies * job->product_parts);
     csn_pool_run(pool, run_outputs, job, job->out_blocks * job->output_parts);
