@@ -117,10 +117,19 @@ func roundedToBF16(_ value: Float) -> Float {
 /// 64-byte aligned memory of no particular kind.
 final class Scratch {
   let pointer: UnsafeMutableRawPointer
+  private let byteCount: Int
+  /// As far as sums of a few tiles reach.
+  private static let margin = 64 << 10
 
   init(byteCount: Int) {
-    pointer = .allocate(byteCount: byteCount + 64, alignment: 64)
-    pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount + 64)  // NaN as floats
+    self.byteCount = byteCount
+    pointer = .allocate(byteCount: byteCount + Self.margin, alignment: 64)
+    pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount + Self.margin)  // NaN as floats
+  }
+
+  /// Whether nothing behind it was written.
+  var isIntact: Bool {
+    UnsafeRawBufferPointer(start: pointer + byteCount, count: Self.margin).allSatisfy { $0 == 0xFF }
   }
 
   deinit { pointer.deallocate() }

@@ -171,7 +171,7 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
       scratch.pointer, pool)
   }
   result.values = output.values
-  result.isIntact = output.isIntact && input.isIntact && residual.isIntact
+  result.isIntact = output.isIntact && input.isIntact && residual.isIntact && scratch.isIntact
   return result
 }
 
@@ -355,6 +355,8 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ConvCase(
       images: 2, inChannels: 128, outChannels: 128, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6),
       residual: true),
+    // Input channels that take several passes, in either order; a single block of outputs.
+    ConvCase(inChannels: 180, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 11)),
     // Kernels in pieces of 3x3.
     ConvCase(
       images: 2, inChannels: 20, outChannels: 40, kernel: (5, 5), pads: (2, 2, 2, 2), size: (13, 9),
