@@ -124,7 +124,8 @@ final class Scratch {
   init(byteCount: Int) {
     self.byteCount = byteCount
     pointer = .allocate(byteCount: byteCount + Self.margin, alignment: 64)
-    pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount + Self.margin)  // NaN as floats
+    // NaN as floats.
+    pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount + Self.margin)
   }
 
   /// Whether nothing behind it was written.
