@@ -257,6 +257,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
       inChannels: 16, outChannels: 32, kernel: (2, 2), stride: (2, 1), pads: (1, 0, 0, 1), size: (7, 6)),
     ConvCase(images: 2, inChannels: 16, outChannels: 32, kernel: (3, 3), stride: (1, 4), size: (9, 19)),
     ConvCase(images: 3, inChannels: 32, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (3, 3)),
+    ConvCase(images: 3, inChannels: 48, outChannels: 32, kernel: (3, 3), pads: (1, 1, 1, 1), size: (3, 3)),
     ConvCase(inChannels: 16, outChannels: 16, kernel: (3, 3), stride: (2, 2), size: (4, 4)),
   ].map { test in
     var test = test
@@ -294,6 +295,8 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ConvCase(
       images: 2, inChannels: 3, outChannels: 33, kernel: (7, 7), pads: (3, 3, 3, 3), size: (15, 33),
       halo: true),
+    ConvCase(
+      inChannels: 3, outChannels: 16, kernel: (5, 5), stride: (2, 2), pads: (2, 2, 2, 2), size: (21, 40)),
     ConvCase(
       inChannels: 1, outChannels: 16, kernel: (3, 3), stride: (4, 4), pads: (0, 1, 1, 0), size: (13, 29)),
     ConvCase(inChannels: 4, outChannels: 40, kernel: (3, 5), dilation: (2, 2), size: (9, 17), residual: true),
@@ -355,8 +358,9 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     ConvCase(
       images: 2, inChannels: 128, outChannels: 128, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6),
       residual: true),
-    // Input channels that take several passes, in either order; a single block of outputs.
-    ConvCase(inChannels: 180, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 11)),
+    // Input channels that take several passes, in either order; a single block of outputs, and one beside two.
+    ConvCase(inChannels: 360, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 11)),
+    ConvCase(inChannels: 180, outChannels: 48, kernel: (3, 3), pads: (1, 1, 1, 1), size: (8, 11)),
     // Kernels in pieces of 3x3.
     ConvCase(
       images: 2, inChannels: 20, outChannels: 40, kernel: (5, 5), pads: (2, 2, 2, 2), size: (13, 9),

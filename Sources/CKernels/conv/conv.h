@@ -62,8 +62,8 @@ int csn_conv_first_block(const csn_conv *conv, int panel_blocks, int panel);
 /// Panels of 32 output channels.
 static inline int csn_conv_panels(const csn_conv *conv) { return (conv->out_channels - 1) / csn_panel + 1; }
 
-/// Input blocks, of so many weights for a block of outputs each, whose weights for a strip of outputs stay in the
-/// first-level cache while they pass over a chunk's tiles.
+/// Input blocks, of so many weights for a block of outputs each, of one pass over a chunk's tiles: their weights for a
+/// strip of outputs more or less stay in the first-level cache meanwhile.
 int32_t csn_conv_strip_depth(const csn_tile_kernels *kernels, int blocks, int64_t block_weights);
 
 /// The plan's flags for tiles; `out` must be aligned for the output to be streamed.

@@ -3,7 +3,7 @@
 #include "conv/conv.h"
 
 enum {
-  // Pixels of a scattered tile: its offsets cost registers, so two less than a full tile.
+  // Pixels of a scattered tile: its offsets cost registers, so two less than AVX-512's full tile.
   scattered_pixels = 12,
   // Rows whose tiles have fewer pixels than this, and are less than four fifths full, waste more than scattered tiles.
   row_pixels = 4,

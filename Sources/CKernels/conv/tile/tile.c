@@ -13,15 +13,11 @@ const csn_tile_kernels *csn_tile_kernels_for(csn_cpu_level level) {
   return &csn_tile_kernels_portable;
 }
 
-int csn_fetch_lines(const csn_tile_kernels *kernels, ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps) {
-  const ptrdiff_t turns = tiles * steps, lines = (floats / csn_line + turns - 1) / turns;
-  // Where so few products meet a weight, memory sets the pace: the processor's own streams keep it best.
-  return lines <= pixels * kernels->registers ? (int)lines : 0;
-}
-
 csn_fetch csn_fetch_make(const csn_tile_kernels *kernels, const float *weights, const float *end, int tiles, int pixels,
                          ptrdiff_t steps) {
-  return (csn_fetch){weights, end, csn_fetch_lines(kernels, end - weights, tiles, pixels, steps)};
+  const ptrdiff_t turns = tiles * steps, lines = ((end - weights) / csn_line + turns - 1) / turns;
+  // Where so few products meet a weight, memory sets the pace: the processor's own streams keep it best.
+  return (csn_fetch){weights, end, lines <= pixels * kernels->registers ? (int)lines : 0};
 }
 
 void csn_row_run(const csn_tile_kernels *kernels, int out_blocks, const csn_row *row, csn_tile *tile,

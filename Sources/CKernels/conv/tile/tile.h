@@ -96,10 +96,6 @@ typedef struct {
   int lines;
 } csn_fetch;
 
-/// Lines to fetch with every block and tap, where `floats` weights come with `tiles` tiles, of `pixels` pixels on
-/// average and `steps` blocks and taps.
-int csn_fetch_lines(const csn_tile_kernels *kernels, ptrdiff_t floats, int tiles, int pixels, ptrdiff_t steps);
-
 /// Fetches [weights, end) with the next `tiles` tiles.
 csn_fetch csn_fetch_make(const csn_tile_kernels *kernels, const float *weights, const float *end, int tiles, int pixels,
                          ptrdiff_t steps);

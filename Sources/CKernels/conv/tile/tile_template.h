@@ -44,23 +44,25 @@ CSN_INLINE ptrdiff_t out_offset(const int kind, const ptrdiff_t *offsets, int i)
   return is_scattered(kind) ? offsets[i] : 16 * i;
 }
 
+/// Adds the products of one input channel, or of a block of 16, to a full tile by hand; false where there is no such way.
+CSN_INLINE int add_by_hand(const int kind, const int pixels, const int vectors, const int whole_block,
+                           const csn_tile *tile, const float *in, const float *weights, accumulators sum) {
 #ifdef CSN_TILE_BY_HAND
-CSN_INLINE int is_full(const int pixels, const int vectors) {
-  return pixels == CSN_TILE_PIXELS && vectors == CSN_TILE_VECTORS;
-}
+  if (pixels < CSN_TILE_PIXELS || vectors < CSN_TILE_VECTORS) return 0;
+  const float *each[CSN_TILE_PIXELS];
+  CSN_UNROLL for (int i = 0; i < CSN_TILE_PIXELS; i++) each[i] = in + in_offset(kind, tile, i);
+  whole_block ? csn_add_block(each, weights, sum) : csn_add_channel(each, weights, sum);
+  return 1;
+#else
+  (void)kind, (void)pixels, (void)vectors, (void)whole_block, (void)tile, (void)in, (void)weights, (void)sum;
+  return 0;
 #endif
+}
 
 /// Adds one input channel's products.
 CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors, const csn_tile *tile, const float *in,
                             const float *weights, accumulators sum) {
-#ifdef CSN_TILE_BY_HAND
-  if (is_full(pixels, vectors)) {
-    const float *each[CSN_TILE_PIXELS];
-    CSN_UNROLL for (int i = 0; i < CSN_TILE_PIXELS; i++) each[i] = in + in_offset(kind, tile, i);
-    csn_add_channel(each, weights, sum);
-    return;
-  }
-#endif
+  if (add_by_hand(kind, pixels, vectors, 0, tile, in, weights, sum)) return;
   csn_v16 first = csn_load(weights), second = csn_zero();
   if (vectors > 1) second = csn_load(weights + 16);
   CSN_UNROLL for (int i = 0; i < pixels; i++) {
@@ -73,14 +75,7 @@ CSN_INLINE void add_channel(const int kind, const int pixels, const int vectors,
 /// Adds the products of a block of 16 input channels.
 CSN_INLINE void add_block(const int kind, const int pixels, const int vectors, const csn_tile *tile, const float *in,
                           const float *weights, accumulators sum) {
-#ifdef CSN_TILE_BY_HAND
-  if (is_full(pixels, vectors)) {
-    const float *each[CSN_TILE_PIXELS];
-    CSN_UNROLL for (int i = 0; i < CSN_TILE_PIXELS; i++) each[i] = in + in_offset(kind, tile, i);
-    csn_add_block(each, weights, sum);
-    return;
-  }
-#endif
+  if (add_by_hand(kind, pixels, vectors, 1, tile, in, weights, sum)) return;
   _Pragma("clang loop unroll_count(4)") for (int c = 0; c < 16; c++, weights += csn_panel)
       add_channel(kind, pixels, vectors, tile, in + c, weights, sum);
 }
@@ -193,7 +188,7 @@ CSN_INLINE int run_tiles(const int kind, const int pointwise, const int at_once,
   const ptrdiff_t in_step = is_scattered(kind) ? 0 : in_offset(kind, tile, pixels), out_step = 16 * pixels;
   for (; left >= at_once; left -= at_once) {
     at->next_in = tile->fetch_rows > 0 && left > at_once ? at->in + in_step : tile->next_in;
-    at->ahead_lines = tile->ahead_lines > 0 && at->ahead < tile->ahead_end ? tile->ahead_lines : 0;
+    at->ahead_lines = tile->ahead_lines > 0 && at->ahead < tile->ahead_end ? at_once * tile->ahead_lines : 0;
     run_tile(kind, pointwise, pixels, vectors, tile, at);
     at->in += in_step;
     at->out += out_step;
@@ -203,7 +198,8 @@ CSN_INLINE int run_tiles(const int kind, const int pointwise, const int at_once,
   return left;
 }
 
-CSN_INLINE void run(const int kind, const int pointwise, const int pixels, const int vectors, const csn_tile *tile) {
+/// A run of tiles.
+CSN_INLINE void run_all(const int kind, const int pointwise, const int pixels, const int vectors, const csn_tile *tile) {
   place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
   int left = tile->count;
   if (CSN_TILE_SINGLES > 1 && vectors == 1 && !is_scattered(kind))
@@ -213,9 +209,9 @@ CSN_INLINE void run(const int kind, const int pointwise, const int pixels, const
 
 CSN_INLINE void run_kind(const int kind, const int pixels, const int vectors, const csn_tile *tile) {
   if (kind < csn_tile_planar1 && tile->kernel_h == 1 && tile->kernel_w == 1)
-    run(kind, 1, pixels, vectors, tile);
+    run_all(kind, 1, pixels, vectors, tile);
   else
-    run(kind, 0, pixels, vectors, tile);
+    run_all(kind, 0, pixels, vectors, tile);
 }
 
 #define TILE_1(kind, pixels) \

@@ -27,7 +27,8 @@ typedef struct {
   float *out;
   char *scratch;
   int m, n, in_blocks, out_blocks;
-  // The round: its tiles, and its transformed input and output, [frequency][block][tile][16].
+  // The round: its tiles, and its transformed input and output, [frequency][block][tile][16], frequencies frequency_stride()
+  // apart.
   int first, count;
   float *transformed, *products;
   int input_parts, product_parts, output_parts;
@@ -64,6 +65,7 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   plan->tiles_y = (plan->out.height - 1) / m + 1;
   const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
   const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
+  // Of a tile in scratch, without what keeps frequencies apart.
   const int64_t bytes = (int64_t)(m + 2) * (m + 2) * (in_blocks + csn_tensor_blocks(&plan->out)) * csn_block * 4;
   const int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
@@ -247,7 +249,8 @@ static void transform_outputs(const winograd_job *job, const float *products, in
     if (plan->has_residual)
       target.residual = job->residual + place.image * residual->image_stride + block * residual->block_stride +
                         y * residual->row_stride + (ptrdiff_t)x * csn_block;
-    if (t + 1 < end && !(target.flags & csn_tile_stream))
+    // The next tile's, where it isn't in another row.
+    if (place.x + 1 < plan->tiles_x && !(target.flags & csn_tile_stream))
       prefetch_rows(target.out + (ptrdiff_t)m * csn_block, out->row_stride, target.height, m);
     transform(products + ((ptrdiff_t)block * count + t) * csn_block, frequency_stride(job->out_blocks, count),
               &target);

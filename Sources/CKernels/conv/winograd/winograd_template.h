@@ -44,7 +44,7 @@ typedef float vector_unaligned __attribute__((ext_vector_type(CSN_TARGET_LANES),
 #define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
 #define EVERY_LANE for (int lane = 0; lane < csn_block; lane += CSN_TARGET_LANES)
 
-// Where the registers hold a tile's lines, all of them are computed at once; else one by one, by way of memory.
+// Where the registers hold a tile's lines, or nearly, all of them are computed at once; else one by one, by way of memory.
 #if CSN_TARGET_LANES == 16
 #define EVERY_LINE CSN_UNROLL
 #else
