@@ -30,16 +30,31 @@ typedef struct {
 /// the first `longer` of a span have one more than the rest. A span is a row, or all pixels where tiles are scattered.
 typedef struct {
   const csn_conv_plan *plan;
-  ptrdiff_t pixel;
   int span_tiles, shorter, longer;
   int part, image, y, x;
+  /// Where the pixel lies, from the tensors' first elements on.
+  ptrdiff_t in, out, residual;
 } tile_walk;
+
+/// Floats from one pixel that tiles read to the next of its row.
+static ptrdiff_t in_step(const csn_conv_plan *plan) {
+  return (ptrdiff_t)plan->step_w * (plan->source.layout == CSN_PLANAR ? 1 : csn_block);
+}
+
+static void locate(tile_walk *walk) {
+  const csn_conv_plan *plan = walk->plan;
+  const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
+  walk->in = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
+             walk->x * in_step(plan);
+  walk->out = walk->image * out->image_stride + walk->y * out->row_stride + walk->x * csn_block;
+  walk->residual = walk->image * residual->image_stride + walk->y * residual->row_stride + walk->x * csn_block;
+}
 
 /// Begins at tile `index`.
 static tile_walk walk_from(const csn_conv_plan *plan, int index) {
   const csn_tensor *out = &plan->target;
   const int64_t pixels = (int64_t)out->images * out->height * out->width;
-  tile_walk walk = {.plan = plan, .pixel = plan->source.layout == CSN_PLANAR ? 1 : csn_block};
+  tile_walk walk = {.plan = plan};
   walk.span_tiles = plan->scattered ? plan->tiles : plan->tiles_per_row;
   const int64_t span = plan->scattered ? pixels : out->width;
   walk.shorter = (int)(span / walk.span_tiles);
@@ -50,6 +65,7 @@ static tile_walk walk_from(const csn_conv_plan *plan, int index) {
   walk.x = (int)(first % out->width);
   walk.y = (int)(first / out->width % out->height);
   walk.image = (int)(first / out->width / out->height);
+  locate(&walk);
   return walk;
 }
 
@@ -57,28 +73,31 @@ static tile_walk walk_from(const csn_conv_plan *plan, int index) {
 static void pass(tile_walk *walk, int count) {
   const csn_tensor *out = &walk->plan->target;
   walk->x += count;
-  if (walk->x < out->width) return;
+  if (walk->x < out->width) {
+    walk->in += count * in_step(walk->plan);
+    walk->out += (ptrdiff_t)count * csn_block;
+    walk->residual += (ptrdiff_t)count * csn_block;
+    return;
+  }
   walk->x = 0;
-  if (++walk->y < out->height) return;
-  walk->y = 0;
-  walk->image++;
+  if (++walk->y == out->height) {
+    walk->y = 0;
+    walk->image++;
+  }
+  locate(walk);
 }
 
 /// The next tiles of one size that lie in one row, `limit` at most.
 static void next_run(tile_walk *walk, int limit, run_place *place) {
-  const csn_conv_plan *plan = walk->plan;
-  const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;
-  const bool is_longer = walk->part < walk->longer;
+  const bool scattered = walk->plan->scattered, is_longer = walk->part < walk->longer;
   const int alike = (is_longer ? walk->longer : walk->span_tiles) - walk->part;
   place->pixels = walk->shorter + is_longer;
-  place->tiles = plan->scattered ? 1 : (int)csn_min64(alike, limit);
-  for (int i = 0; i < (plan->scattered ? place->pixels : 1); i++) {
-    place->in[i] = walk->image * source->image_stride + walk->y * plan->step_h * source->row_stride +
-                   walk->x * plan->step_w * walk->pixel;
-    place->out[i] = walk->image * out->image_stride + walk->y * out->row_stride + walk->x * csn_block;
-    place->residual[i] =
-        walk->image * residual->image_stride + walk->y * residual->row_stride + walk->x * csn_block;
-    pass(walk, plan->scattered ? 1 : place->pixels * place->tiles);
+  place->tiles = scattered ? 1 : (int)csn_min64(alike, limit);
+  for (int i = 0; i < (scattered ? place->pixels : 1); i++) {
+    place->in[i] = walk->in;
+    place->out[i] = walk->out;
+    place->residual[i] = walk->residual;
+    pass(walk, scattered ? 1 : place->pixels * place->tiles);
   }
   walk->part += place->tiles;
   if (walk->part == walk->span_tiles) walk->part = 0;

@@ -1,6 +1,6 @@
 // Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in
-// scratch of its worker's own that stays in the second-level cache; right where the transformed weights fit there
-// too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the weights
+// scratch of its worker's own that mostly stays in the second-level cache; right where the transformed weights fit
+// there too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the weights
 // are read once.
 #include "conv/winograd/winograd.h"
 
@@ -9,8 +9,9 @@
 enum {
   // Transformed weights up to this size are read anew by every chunk.
   cached_weight_bytes = 768 << 10,
-  // Scratch of a chunk, by tiles.
-  chunk_bytes = 320 << 10,
+  // Scratch of a chunk, by tiles. More than some second-level caches hold: longer runs of tiles, and weights that are
+  // read anew less often, pay for it.
+  chunk_bytes = 640 << 10,
   // Scratch of a round, by frequency.
   round_bytes = 4 << 20,
   chunks_per_thread = 8,
