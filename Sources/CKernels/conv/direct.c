@@ -41,6 +41,7 @@ static ptrdiff_t in_step(const csn_conv_plan *plan) {
   return (ptrdiff_t)plan->step_w * (plan->source.layout == CSN_PLANAR ? 1 : csn_block);
 }
 
+/// Works out where the pixel lies.
 static void locate(tile_walk *walk) {
   const csn_conv_plan *plan = walk->plan;
   const csn_tensor *source = &plan->source, *out = &plan->target, *residual = &plan->addend;

@@ -1,6 +1,5 @@
 // Compiles what follows for AMX's tiles of bf16, with AVX-512. Include first in a variant's file, target_end.h last.
 #define CSN_VARIANT amx
-#define CSN_TARGET_LANES 16
 #define CSN_TARGET_FMA 1
 #include <immintrin.h>
 

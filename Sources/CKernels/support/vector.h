@@ -12,6 +12,7 @@
 #pragma clang diagnostic ignored "-Wpsabi"
 
 typedef float csn_v16 __attribute__((ext_vector_type(16)));
+typedef float csn_v8 __attribute__((ext_vector_type(8)));
 typedef float csn_v16_unaligned __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t csn_i16 __attribute__((ext_vector_type(16)));
 typedef uint32_t csn_u16 __attribute__((ext_vector_type(16)));

@@ -4,8 +4,6 @@
 #pragma once
 #include "conv/tile/tile.h"
 
-typedef float csn_v8 __attribute__((ext_vector_type(8)));
-
 // A channel's, at byte offsets into the inputs and the weights; each of ymm0...11 holds the sums of one pixel and 8
 // outputs.
 #define CSN_WEIGHT(at, first, second, third)                                                                        \
@@ -31,7 +29,7 @@ typedef float csn_v8 __attribute__((ext_vector_type(8)));
           : [a0] "+x"(a0), [a1] "+x"(a1), [a2] "+x"(a2), [a3] "+x"(a3), [b0] "+x"(b0), [b1] "+x"(b1),               \
             [b2] "+x"(b2), [b3] "+x"(b3), [c0] "+x"(c0), [c1] "+x"(c1), [c2] "+x"(c2), [c3] "+x"(c3)                \
           : [in0] "r"(in[0]), [in1] "r"(in[1]), [in2] "r"(in[2]), [weights] "r"(weights)                            \
-          : "xmm12", "xmm13", "xmm14", "xmm15", "memory");                                                                    \
+          : "xmm12", "xmm13", "xmm14", "xmm15", "memory");                                                          \
   sum[0][0].lo = a0, sum[0][0].hi = a1, sum[1][0].lo = a2, sum[1][0].hi = a3;                                       \
   sum[0][1].lo = b0, sum[0][1].hi = b1, sum[1][1].lo = b2, sum[1][1].hi = b3;                                       \
   sum[0][2].lo = c0, sum[0][2].hi = c1, sum[1][2].lo = c2, sum[1][2].hi = c3

@@ -52,7 +52,7 @@ typedef struct {
   const float *weights;
   /// 32 values, or NULL.
   const float *bias;
-  /// What earlier products have summed up, in place of the bias: 16 values a pixel; or NULL.
+  /// What earlier products have summed up, in place of the bias: 16 values a pixel, blocks `sums_block` apart; or NULL.
   const float *sums;
   ptrdiff_t sums_block;
   const float *residual;

@@ -44,7 +44,8 @@ CSN_INLINE ptrdiff_t out_offset(const int kind, const ptrdiff_t *offsets, int i)
   return is_scattered(kind) ? offsets[i] : 16 * i;
 }
 
-/// Adds the products of one input channel, or of a block of 16, to a full tile by hand; false where there is no such way.
+/// Adds the products of one input channel, or of a block of 16, to a full tile by hand; false where there is no such
+/// way.
 CSN_INLINE int add_by_hand(const int kind, const int pixels, const int vectors, const int whole_block,
                            const csn_tile *tile, const float *in, const float *weights, accumulators sum) {
 #ifdef CSN_TILE_BY_HAND
@@ -199,7 +200,8 @@ CSN_INLINE int run_tiles(const int kind, const int pointwise, const int at_once,
 }
 
 /// A run of tiles.
-CSN_INLINE void run_all(const int kind, const int pointwise, const int pixels, const int vectors, const csn_tile *tile) {
+CSN_INLINE void run_all(const int kind, const int pointwise, const int pixels, const int vectors,
+                        const csn_tile *tile) {
   place at = {.in = tile->in, .sums = tile->sums, .residual = tile->residual, .out = tile->out, .ahead = tile->ahead};
   int left = tile->count;
   if (CSN_TILE_SINGLES > 1 && vectors == 1 && !is_scattered(kind))
@@ -251,7 +253,7 @@ TILES(planar_scattered)
 const csn_tile_kernels CSN_NAME(csn_tile_kernels) = {
     .pixels = CSN_TILE_PIXELS,
     .vectors = CSN_TILE_VECTORS,
-    .registers = CSN_TILE_VECTORS * csn_line / CSN_TARGET_LANES,
+    .registers = CSN_TILE_VECTORS * 16 / CSN_TARGET_LANES,
     .run =
         {
             KIND(dense),

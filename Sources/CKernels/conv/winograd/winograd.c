@@ -1,7 +1,7 @@
 // Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in
 // scratch of its worker's own that mostly stays in the second-level cache; right where the transformed weights fit
-// there too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the weights
-// are read once.
+// there too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the
+// weights are read once.
 #include "conv/winograd/winograd.h"
 
 #include <string.h>
@@ -28,8 +28,8 @@ typedef struct {
   float *out;
   char *scratch;
   int m, n, in_blocks, out_blocks;
-  // The round: its tiles, and its transformed input and output, [frequency][block][tile][16], frequencies frequency_stride()
-  // apart.
+  // The round: its tiles, and its transformed input and output, [frequency][block][tile][16], its
+  // frequencies frequency_stride() apart.
   int first, count;
   float *transformed, *products;
   int input_parts, product_parts, output_parts;
@@ -48,12 +48,17 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
 /// tile's frequencies fall into different sets.
 static ptrdiff_t frequency_stride(int blocks, int count) { return ((ptrdiff_t)blocks * count | 1) * csn_block; }
 
-/// Bytes that `count` tiles take in scratch, transformed input and products.
-static size_t tile_bytes(const csn_conv_plan *plan, int count) {
+/// Bytes that a tile takes in scratch, transformed input and products.
+static int64_t tile_bytes(const csn_conv_plan *plan) {
   const int n = csn_winograd_outputs(plan->algorithm) + 2;
-  const ptrdiff_t strides = frequency_stride(csn_winograd_in_blocks(plan->algorithm, &plan->conv), count) +
-                            frequency_stride(csn_tensor_blocks(&plan->out), count);
-  return (size_t)(n * n * strides) * sizeof(float);
+  const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
+  return (int64_t)n * n * csn_block * (in_blocks + csn_tensor_blocks(&plan->out)) * (int64_t)sizeof(float);
+}
+
+/// Bytes that `count` tiles take, with the lines that keep the frequencies of either apart.
+static size_t scratch_of(const csn_conv_plan *plan, int count) {
+  const int n = csn_winograd_outputs(plan->algorithm) + 2;
+  return (size_t)(count * tile_bytes(plan)) + (size_t)(2 * n * n * csn_block) * sizeof(float);
 }
 
 void csn_winograd_plan(csn_conv_plan *plan) {
@@ -65,20 +70,18 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   plan->tiles_x = (plan->out.width - 1) / m + 1;
   plan->tiles_y = (plan->out.height - 1) / m + 1;
   const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
-  const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
-  // Of a tile in scratch, without what keeps frequencies apart.
-  const int64_t bytes = (int64_t)(m + 2) * (m + 2) * (in_blocks + csn_tensor_blocks(&plan->out)) * csn_block * 4;
-  const int64_t weight_bytes = (int64_t)plan->weight_count * 4;
+  const int64_t bytes = tile_bytes(plan), weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
   plan->tiles = (int32_t)tiles;
-  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level), in_blocks, csn_block * csn_block);
+  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level),
+                                     csn_winograd_in_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
   plan->by_frequency = weight_bytes > cached_weight_bytes;
   if (plan->by_frequency) {
     // A round reads all weights: let it have no less work in hand than they are large.
     int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / bytes, full);
     int64_t rounds = csn_ceil_div(tiles, room);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, rounds);
-    plan->scratch_bytes = tile_bytes(plan, plan->round_tiles);
+    plan->scratch_bytes = scratch_of(plan, plan->round_tiles);
   } else {
     int64_t room = csn_max64(chunk_bytes / bytes / full * full, full);
     int64_t chunks = csn_ceil_div(tiles, room);
@@ -86,7 +89,7 @@ void csn_winograd_plan(csn_conv_plan *plan) {
                                                                 csn_ceil_div(tiles, csn_max64(full, chunk_tiles))));
     plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
-    plan->worker_scratch = tile_bytes(plan, plan->round_tiles);
+    plan->worker_scratch = scratch_of(plan, plan->round_tiles);
     plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
   }
   if (csn_conv_is_planar(plan->algorithm)) csn_winograd_plan_phases(plan);

@@ -1,12 +1,11 @@
 // The transforms of one variant; see winograd.h. The including file has set the target.
 #include "conv/winograd/winograd.h"
 
-typedef float v8 __attribute__((ext_vector_type(8)));
 typedef float v8_unaligned __attribute__((ext_vector_type(8), aligned(4)));
 
 /// Rows become columns.
-CSN_INLINE void transpose(v8 r[8]) {
-  v8 pairs[8], quads[8];
+CSN_INLINE void transpose(csn_v8 r[8]) {
+  csn_v8 pairs[8], quads[8];
   CSN_UNROLL for (int i = 0; i < 8; i += 2) {
     pairs[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
     pairs[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
@@ -26,7 +25,7 @@ CSN_INLINE void transpose(v8 r[8]) {
 static void gather_lanes(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n, float *tile) {
   for (int y = 0; y < n; y++, in += row_stride)
     for (int half = 0; half < csn_block; half += 8) {
-      v8 rows[8];
+      csn_v8 rows[8];
       CSN_UNROLL for (int i = 0; i < 8; i++) rows[i] = *(const v8_unaligned *)(in + lanes[half + i]);
       transpose(rows);
       for (int x = 0; x < n; x++) *(v8_unaligned *)(tile + (y * n + x) * csn_block + half) = rows[x];
@@ -44,7 +43,8 @@ typedef float vector_unaligned __attribute__((ext_vector_type(CSN_TARGET_LANES),
 #define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
 #define EVERY_LANE for (int lane = 0; lane < csn_block; lane += CSN_TARGET_LANES)
 
-// Where the registers hold a tile's lines, or nearly, all of them are computed at once; else one by one, by way of memory.
+// Where the registers hold a tile's lines, or nearly, all of them are computed at once; else one by one, by way of
+// memory.
 #if CSN_TARGET_LANES == 16
 #define EVERY_LINE CSN_UNROLL
 #else
@@ -220,43 +220,27 @@ CSN_INLINE void transform_row(const int n, const csn_winograd_target *target, in
   store_row(n - 2, target, y, lane, row);
 }
 
-// Rows are stored with all their lanes, one after another: memory lines are whole when they are streamed.
-
-CSN_INLINE void transform_output(const int n, const float *in, ptrdiff_t stride, const csn_winograd_target *target) {
-  row_lines rows;
-  ONE_BY_ONE EVERY_LANE {
-    EVERY_LINE for (int x = 0; x < n; x++) transform_column(n, in, stride, lane, x, rows);
-  }
-  EVERY_LINE for (int y = 0; y < n - 2; y++) {
-    if (y >= target->height) break;
-    ONE_BY_ONE EVERY_LANE transform_row(n, target, y, lane, rows);
-  }
-}
-
-/// The same for tiles whose lines any registers hold.
-CSN_INLINE void transform_small_output(const int n, const float *in, ptrdiff_t stride,
-                                       const csn_winograd_target *target) {
-  row_lines rows;
-  CSN_UNROLL EVERY_LANE {
-    CSN_UNROLL for (int x = 0; x < n; x++) transform_column(n, in, stride, lane, x, rows);
-  }
-  CSN_UNROLL for (int y = 0; y < n - 2; y++) {
-    if (y >= target->height) break;
-    CSN_UNROLL EVERY_LANE transform_row(n, target, y, lane, rows);
-  }
-}
-
-#define TRANSFORMS(m, transform)                                                                                    \
+// The way back takes lanes and lines as `every` says. Rows are stored with all their lanes, one after another: memory
+// lines are whole when they are streamed.
+#define TRANSFORMS(m, every)                                                                                        \
   static void input_##m(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {                      \
     transform_input(m + 2, in, row_stride, out, stride);                                                            \
   }                                                                                                                 \
   static void output_##m(const float *in, ptrdiff_t stride, const csn_winograd_target *target) {                    \
-    transform(m + 2, in, stride, target);                                                                           \
+    row_lines rows;                                                                                                 \
+    every EVERY_LANE {                                                                                              \
+      every for (int x = 0; x < m + 2; x++) transform_column(m + 2, in, stride, lane, x, rows);                     \
+    }                                                                                                               \
+    every for (int y = 0; y < m; y++) {                                                                             \
+      if (y >= target->height) break;                                                                               \
+      every EVERY_LANE transform_row(m + 2, target, y, lane, rows);                                                 \
+    }                                                                                                               \
   }
 
-TRANSFORMS(2, transform_small_output)
-TRANSFORMS(4, transform_output)
-TRANSFORMS(6, transform_output)
+// Any registers hold the lines of the smallest tiles.
+TRANSFORMS(2, CSN_UNROLL)
+TRANSFORMS(4, EVERY_LINE)
+TRANSFORMS(6, EVERY_LINE)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
     .gather_lanes = gather_lanes,
