@@ -412,6 +412,12 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     check(test, tolerance: 1e-6)
   }
 
+  @Test(arguments: winogradCases + winogradEdgeCases) func winograd3(_ test: ConvCase) {
+    var test = test
+    test.algorithm = CSN_CONV_WINOGRAD3
+    check(test, tolerance: 2e-6)
+  }
+
   @Test(arguments: winogradCases + winogradEdgeCases) func winograd4(_ test: ConvCase) {
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD4
@@ -705,7 +711,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(64, 64, 56, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(256, 256, 28, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         // Fewer weights from memory outweigh more products.
-        #expect(choice(256, 256, 14, level: level, threads: threads) == CSN_CONV_WINOGRAD2)
+        #expect(choice(256, 256, 14, level: level, threads: threads) == CSN_CONV_WINOGRAD3)
         #expect(choice(256, 256, 14, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(512, 512, 7, level: level, threads: threads) == CSN_CONV_WINOGRAD2)
         #expect(choice(512, 512, 7, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)

@@ -13,6 +13,10 @@ enum {
   whole_input_bytes = 1 << 20,
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
+  // A thread keeps to its own part of the pixels where it has so many, and weights are so many times the input at most:
+  // what it reads is then mostly what it wrote, and caches that don't lie near each other exchange little.
+  own_pixels = 64,
+  own_weights = 8,
 };
 
 int64_t csn_conv_overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad) {
@@ -68,7 +72,7 @@ static void cut_tiles(csn_conv_plan *plan) {
 
 int csn_conv_first_panel(const csn_conv_plan *plan, int index) {
   if (index < 0 || index >= plan->tile_chunks * plan->panel_chunks) return -1;
-  return csn_share(plan->panels, index / plan->tile_chunks, plan->panel_chunks);
+  return csn_share(plan->panels, index % plan->panel_chunks, plan->panel_chunks);
 }
 
 int64_t csn_conv_input_bytes(const csn_conv_plan *plan) {
@@ -83,7 +87,11 @@ void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small
   int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   int64_t tile_chunks = input_bytes <= whole_input_bytes && weight_bytes > 2 * input_bytes ? 1 : by_cache;
   // Small weights stay in cache whatever passes over them: cut the pixels only, so that each thread keeps its part.
-  if (weight_bytes <= small_weight_bytes) tile_chunks = csn_max64(by_cache, wanted);
+  const int64_t pixels = (int64_t)plan->target.images * plan->target.height * plan->target.width;
+  if (weight_bytes <= small_weight_bytes)
+    tile_chunks = csn_max64(by_cache, wanted);
+  else if (pixels / plan->threads >= own_pixels && weight_bytes <= own_weights * input_bytes)
+    tile_chunks = csn_ceil_div(tile_chunks, plan->threads) * plan->threads;
   tile_chunks = csn_min64(tile_chunks, plan->tiles);
   int64_t panel_chunks = csn_min64(csn_ceil_div(wanted, tile_chunks), plan->panels);
   if (tile_chunks * panel_chunks < wanted) tile_chunks = csn_min64(csn_ceil_div(wanted, panel_chunks), plan->tiles);

@@ -26,6 +26,7 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
       [CSN_CONV_PLANAR] = "planar",
       [CSN_CONV_DEPTHWISE] = "depthwise",
       [CSN_CONV_WINOGRAD2] = "winograd2",
+      [CSN_CONV_WINOGRAD3] = "winograd3",
       [CSN_CONV_WINOGRAD4] = "winograd4",
       [CSN_CONV_WINOGRAD6] = "winograd6",
       [CSN_CONV_BF16] = "bf16",
@@ -39,6 +40,7 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
 int csn_winograd_outputs(csn_conv_algorithm algorithm) {
   switch (algorithm) {
     case CSN_CONV_WINOGRAD2: return 2;
+    case CSN_CONV_WINOGRAD3: return 3;
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_PLANAR_WINOGRAD4: return 4;
     case CSN_CONV_WINOGRAD6: return 6;
@@ -66,6 +68,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_BF16: return conv->groups == 1;
     case CSN_CONV_DEPTHWISE: return conv->groups == conv->in_channels && conv->groups == conv->out_channels;
     case CSN_CONV_WINOGRAD2:
+    case CSN_CONV_WINOGRAD3:
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_WINOGRAD6:
     case CSN_CONV_PLANAR_WINOGRAD4:

@@ -12,6 +12,7 @@ typedef struct {
 
 static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD2, 23, 20},
+    {CSN_CONV_WINOGRAD3, 34, 29},
     {CSN_CONV_WINOGRAD4, 49, 41},
     {CSN_CONV_WINOGRAD6, 113, 103},
 };
@@ -19,8 +20,8 @@ static const winograd_cost winograd_costs[] = {
 static const winograd_cost planar_winograd_cost = {CSN_CONV_PLANAR_WINOGRAD4, 75, 41};
 
 /// Multiply-adds a nanosecond; bytes a nanosecond at which weights come from memory (11 on an Emerald Rapids, 10 to 14
-/// on a Zen 3).
-static const double products_rate = 56, weights_rate = 14;
+/// on a Zen 3), and at which they come beside the products of a processor that has bf16 but no AMX (Zen 4).
+static const double products_rate = 56, weights_rate = 14, bf16_weights_rate = 60;
 
 enum {
   // Fewer channels than this leave most of a block or panel empty, and the transforms' cost unpaid.
@@ -39,21 +40,21 @@ static bool pays_for_strassen(const csn_conv *conv, const csn_tensor *out) {
          (int64_t)conv->in_channels * out->height * out->width >= strassen_inputs;
 }
 
-/// Nanoseconds of a direct algorithm.
-static double direct_cost(csn_conv_algorithm algorithm, const csn_conv *conv, const csn_tensor *out) {
+/// Nanoseconds of a direct algorithm, where weights come at `rate`.
+static double direct_cost(csn_conv_algorithm algorithm, const csn_conv *conv, const csn_tensor *out, double rate) {
   const double weights = (double)csn_conv_weight_count(algorithm, conv);
   const double pixels = (double)out->images * out->height * out->width;
-  return weights * pixels / products_rate + weights * sizeof(float) / weights_rate;
+  return weights * pixels / products_rate + weights * sizeof(float) / rate;
 }
 
-static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn_tensor *out) {
+static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn_tensor *out, double rate) {
   const int m = csn_winograd_outputs(cost->algorithm);
   const double weights = (double)csn_conv_weight_count(cost->algorithm, conv);
   const double tiles = (double)out->images * (double)csn_ceil_div(out->height, m) * (double)csn_ceil_div(out->width, m);
   const double in_blocks = (double)csn_winograd_in_blocks(cost->algorithm, conv);
   const double out_blocks = (double)csn_ceil_div(conv->out_channels, csn_block);
   return weights * tiles / products_rate + tiles * (in_blocks * cost->input + out_blocks * cost->output) +
-         weights * sizeof(float) / weights_rate;
+         weights * sizeof(float) / rate;
 }
 
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
@@ -64,7 +65,8 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   if (in->layout == CSN_PLANAR) {
     if (tiles && csn_conv_serves(CSN_CONV_PLANAR_BF16, conv)) return CSN_CONV_PLANAR_BF16;
     const bool is_winograd = csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv) && options->winograd_limit >= 4 &&
-                             cost_of(&planar_winograd_cost, conv, out) < direct_cost(CSN_CONV_PLANAR, conv, out);
+                             cost_of(&planar_winograd_cost, conv, out, weights_rate) <
+                                 direct_cost(CSN_CONV_PLANAR, conv, out, weights_rate);
     return is_winograd ? CSN_CONV_PLANAR_WINOGRAD4 : CSN_CONV_PLANAR;
   }
   if (tiles && csn_conv_serves(CSN_CONV_BF16, conv) && (paired || conv->in_channels >= bf16_channels))
@@ -80,11 +82,12 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
       conv->out_channels < winograd_channels)
     return best;
   // bf16 products are twice as fast, and their weights half as large.
-  double least = direct_cost(CSN_CONV_DIRECT, conv, out) / (bf16 ? 2 : 1);
+  const double rate = bf16 ? bf16_weights_rate : weights_rate;
+  double least = direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1);
   for (size_t i = 0; i < sizeof winograd_costs / sizeof *winograd_costs; i++) {
     const winograd_cost *row = &winograd_costs[i];
     if (csn_winograd_outputs(row->algorithm) > options->winograd_limit) continue;
-    const double cost = cost_of(row, conv, out);
+    const double cost = cost_of(row, conv, out, rate);
     if (cost < least) {
       least = cost;
       best = row->algorithm;

@@ -61,6 +61,7 @@ typedef enum {
   /// Blocked input, Winograd's F(m x m, 3 x 3): kernels of 3x3 to 9x9 with stride and dilation 1, one group. Larger
   /// kernels than 3x3 are cut into pieces of 3x3, each a set of input channels of its own.
   CSN_CONV_WINOGRAD2 = 4,
+  CSN_CONV_WINOGRAD3 = 11,
   CSN_CONV_WINOGRAD4 = 5,
   CSN_CONV_WINOGRAD6 = 6,
   /// Direct, one group, with products of values rounded to bf16 and fp32 sums; where csn_cpu_has_bf16(). Tensors are
@@ -81,7 +82,7 @@ typedef enum {
 typedef struct {
   /// CSN_CONV_AUTO, or the algorithm to use.
   csn_conv_algorithm algorithm;
-  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 4 (default), 2, 0 for none; or 6, which gains a few
+  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 4 (default), 3, 2, 0 for none; or 6, which gains a few
   /// percent on large images at three to four times the rounding error of 4 (itself about ten times that of the
   /// direct algorithm). 0 rules out Strassen's algorithm too.
   int32_t winograd_limit;

@@ -201,7 +201,7 @@ static void run_chunk(void *context, int index, int worker) {
   const amx_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
-  const int tile_chunk = index % plan->tile_chunks, panel_chunk = index / plan->tile_chunks;
+  const int tile_chunk = index / plan->panel_chunks, panel_chunk = index % plan->panel_chunks;
   const int first_panel = csn_conv_first_panel(plan, index);
   const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
   amx_chunk chunk = {

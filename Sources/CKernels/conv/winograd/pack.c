@@ -5,12 +5,13 @@
 /// The matrix G of n = m + 2 rows: row j is [1, p, p^2] / prod over the other points of (p - q); the last row, for
 /// the point at infinity, is [0, 0, 1].
 static void filter_matrix(int m, double matrix[8][3]) {
-  static const double points[3][7] = {
-      {0, CSN_WINOGRAD2_A, -CSN_WINOGRAD2_A},
-      {0, CSN_WINOGRAD4_A, -CSN_WINOGRAD4_A, CSN_WINOGRAD4_B, -CSN_WINOGRAD4_B},
-      {0, CSN_WINOGRAD6_A, -CSN_WINOGRAD6_A, CSN_WINOGRAD6_B, -CSN_WINOGRAD6_B, CSN_WINOGRAD6_C, -CSN_WINOGRAD6_C},
+  static const double points[csn_winograd_most_outputs + 1][7] = {
+      [2] = {0, CSN_WINOGRAD2_A, -CSN_WINOGRAD2_A},
+      [3] = {0, CSN_WINOGRAD3_A, -CSN_WINOGRAD3_A, CSN_WINOGRAD3_B},
+      [4] = {0, CSN_WINOGRAD4_A, -CSN_WINOGRAD4_A, CSN_WINOGRAD4_B, -CSN_WINOGRAD4_B},
+      [6] = {0, CSN_WINOGRAD6_A, -CSN_WINOGRAD6_A, CSN_WINOGRAD6_B, -CSN_WINOGRAD6_B, CSN_WINOGRAD6_C, -CSN_WINOGRAD6_C},
   };
-  const double *p = points[m / 2 - 1];
+  const double *p = points[m];
   for (int j = 0; j < m + 1; j++) {
     double divisor = 1;
     for (int k = 0; k < m + 1; k++)

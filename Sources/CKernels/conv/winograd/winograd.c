@@ -7,8 +7,12 @@
 #include <string.h>
 
 enum {
-  // Transformed weights up to this size are read anew by every chunk.
+  // Transformed weights up to this size are read anew by every chunk: they stay in the second-level cache, or
   cached_weight_bytes = 768 << 10,
+  // behind it, where there are so many tiles for every thread. Not on processors with AMX, whose last-level caches are
+  // far away.
+  near_weight_bytes = 4 << 20,
+  near_tiles = 12,
   // Scratch of a chunk, by tiles. More than some second-level caches hold: longer runs of tiles, and weights that are
   // read anew less often, pay for it.
   chunk_bytes = 640 << 10,
@@ -75,7 +79,8 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   plan->tiles = (int32_t)tiles;
   plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level),
                                      csn_winograd_in_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
-  plan->by_frequency = weight_bytes > cached_weight_bytes;
+  const bool near = !csn_cpu_level_has_amx(plan->level) && tiles / plan->threads >= near_tiles;
+  plan->by_frequency = weight_bytes > (near ? near_weight_bytes : cached_weight_bytes);
   if (plan->by_frequency) {
     // A round reads all weights: let it have no less work in hand than they are large.
     int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / bytes, full);
@@ -146,7 +151,7 @@ static void transform_lanes(const winograd_job *job, float *transformed, int cou
     float tile[8 * 8 * csn_block];
     const float *in = job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m;
     job->kernels->gather_lanes(in, lanes, source->row_stride, n, tile);
-    job->kernels->input[m / 2 - 1](tile, (ptrdiff_t)n * csn_block,
+    job->kernels->input[m](tile, (ptrdiff_t)n * csn_block,
                                    transformed + ((ptrdiff_t)block * count + t) * csn_block,
                                    frequency_stride(job->in_blocks, count));
   }
@@ -167,7 +172,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
   const int down_tap = csn_winograd_piece_at(plan->conv.kernel_h, 1, piece / across).tap;
   const int across_tap = csn_winograd_piece_at(plan->conv.kernel_w, 1, piece % across).tap;
   const ptrdiff_t stride = frequency_stride(job->in_blocks, count);
-  csn_winograd_input transform = job->kernels->input[m / 2 - 1];
+  csn_winograd_input transform = job->kernels->input[m];
   const bool has_edges = csn_conv_has_edges(&plan->conv);
   for (int t = first; t < end; t++) {
     tile_place place = place_of(plan, base + t);
@@ -237,7 +242,7 @@ static void transform_outputs(const winograd_job *job, const float *products, in
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *out = &plan->out, *residual = &plan->residual;
   const int m = job->m;
-  csn_winograd_output transform = job->kernels->output[m / 2 - 1];
+  csn_winograd_output transform = job->kernels->output[m];
   csn_winograd_target target = {
       .bias = job->bias ? job->bias + block * csn_block : NULL,
       .residual_row = residual->row_stride, .out_row = out->row_stride,
@@ -281,7 +286,7 @@ static void run_tiles(void *context, int chunk, int worker) {
 static void run_inputs(void *context, int chunk, int worker) {
   (void)worker;
   const winograd_job *job = context;
-  const int block = chunk / job->input_parts, part = chunk % job->input_parts;
+  const int block = chunk % job->in_blocks, part = chunk / job->in_blocks;
   transform_inputs(job, job->transformed, job->count, job->first, block, csn_share(job->count, part, job->input_parts),
                    csn_share(job->count, part + 1, job->input_parts));
 }
@@ -302,7 +307,7 @@ static void run_products(void *context, int chunk, int worker) {
 static void run_outputs(void *context, int chunk, int worker) {
   (void)worker;
   const winograd_job *job = context;
-  const int block = chunk / job->output_parts, part = chunk % job->output_parts;
+  const int block = chunk % job->out_blocks, part = chunk / job->out_blocks;
   transform_outputs(job, job->products, job->count, job->first, block, csn_share(job->count, part, job->output_parts),
                     csn_share(job->count, part + 1, job->output_parts));
 }
@@ -317,8 +322,9 @@ static void run_by_frequency(winograd_job *job, csn_pool *pool) {
   for (job->first = 0; job->first < plan->tiles; job->first += plan->round_tiles) {
     const int left = plan->tiles - job->first;
     job->count = left < plan->round_tiles ? left : plan->round_tiles;
-    job->input_parts = at_most(csn_ceil_div(wanted, job->in_blocks), job->count);
-    job->output_parts = at_most(csn_ceil_div(wanted, job->out_blocks), job->count);
+    // A part of the tiles to every thread, as in the layers before and after.
+    job->input_parts = at_most(csn_max64(csn_ceil_div(wanted, job->in_blocks), plan->threads), job->count);
+    job->output_parts = at_most(csn_max64(csn_ceil_div(wanted, job->out_blocks), plan->threads), job->count);
     job->transformed = (float *)(job->scratch + plan->staged_bytes);
     job->products = job->transformed + frequencies * frequency_stride(job->in_blocks, job->count);
     csn_pool_run(pool, run_inputs, job, job->in_blocks * job->input_parts);

@@ -1,7 +1,8 @@
 // Winograd's minimal filtering F(m x m, 3 x 3), by Toom-Cook with n = m + 2 points: A^T [(G g G^T) * (B^T d B)] A.
 //
-// Points: 0, +-a [, +-b [, +-c]], infinity. Pairs of opposite points share the even and the odd part of a sum, which
-// halves the work. Points near one keep the transforms' entries, and so the rounding errors, small.
+// Points: 0, +-a [, +-b [, +-c]], infinity; of F(3 x 3) 0, +-a, b, infinity. Pairs of opposite points share the even and
+// the odd part of a sum, which halves the work. Points near one keep the transforms' entries, and so the rounding errors,
+// small.
 #pragma once
 #include <stddef.h>
 
@@ -12,6 +13,8 @@
 // phase.
 
 #define CSN_WINOGRAD2_A 1.0
+#define CSN_WINOGRAD3_A 0.75
+#define CSN_WINOGRAD3_B 2.0
 #define CSN_WINOGRAD4_A 0.75
 #define CSN_WINOGRAD4_B 1.5
 #define CSN_WINOGRAD6_A 0.5
@@ -60,11 +63,14 @@ typedef struct {
 /// Transforms a tile back, adds bias and residual, applies bounds, and stores.
 typedef void (*csn_winograd_output)(const float *in, ptrdiff_t stride, const csn_winograd_target *target);
 
-/// The transforms of one variant, by m / 2 - 1.
+/// The largest m.
+enum { csn_winograd_most_outputs = 6 };
+
+/// The transforms of one variant, by m; NULL where there are none.
 typedef struct {
   csn_winograd_gather_lanes gather_lanes;
-  csn_winograd_input input[3];
-  csn_winograd_output output[3];
+  csn_winograd_input input[csn_winograd_most_outputs + 1];
+  csn_winograd_output output[csn_winograd_most_outputs + 1];
 } csn_winograd_kernels;
 
 extern const csn_winograd_kernels csn_winograd_kernels_portable, csn_winograd_kernels_avx2,

@@ -77,6 +77,26 @@ CSN_INLINE void pair(double point, vector even, vector odd, vector r[2]) {
   r[1] = even - odd;
 }
 
+CSN_INLINE void input3(const int part, const vector d[5], vector r[2]) {
+  const double a2 = CSN_WINOGRAD3_A * CSN_WINOGRAD3_A, b = CSN_WINOGRAD3_B;
+  if (part == 0) {
+    CSN_UNROLL for (int i = 0; i < 2; i++)
+        r[i] = csn_fma(splat(a2 * b), d[i], csn_fma(splat(-a2), d[i + 1], csn_fma(splat(-b), d[i + 2], d[i + 3])));
+  } else if (part == 1) {
+    pair(CSN_WINOGRAD3_A, csn_fma(splat(-b), d[2], d[3]), csn_fma(splat(-b), d[1], d[2]), r);
+  } else {
+    r[0] = csn_fma(splat(-a2), d[1], d[3]);
+  }
+}
+
+CSN_INLINE void output3(const vector m[5], vector y[3]) {
+  const double a = CSN_WINOGRAD3_A, b = CSN_WINOGRAD3_B;
+  vector sum = m[1] + m[2], odd = m[1] - m[2];
+  y[0] = m[0] + (sum + m[3]);
+  y[1] = csn_fma(splat(b), m[3], splat(a) * odd);
+  y[2] = csn_fma(splat(b * b), m[3], csn_fma(splat(a * a), sum, m[4]));
+}
+
 CSN_INLINE void input4(const int part, const vector d[6], vector r[2]) {
   const double a2 = CSN_WINOGRAD4_A * CSN_WINOGRAD4_A, b2 = CSN_WINOGRAD4_B * CSN_WINOGRAD4_B;
   const vector sum = splat(-(a2 + b2)), product = splat(a2 * b2);
@@ -137,20 +157,24 @@ CSN_INLINE void output6(const vector m[8], vector y[6]) {
 #undef ODD
 }
 
-/// Part `part` of a line's transform, into r: of the first part the first and the last result, of the others a pair.
+/// Part `part` of a line's transform, into r: of the first part the first and the last result, of the others a pair or,
+/// where one is left, that.
 CSN_INLINE void input_part(const int n, const int part, const vector *d, vector *r) {
-  n == 4 ? input2(part, d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
+  n == 4 ? input2(part, d, r) : n == 5 ? input3(part, d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
 }
+
+/// Results of the part.
+CSN_INLINE int results_of(const int n, const int part) { return 2 * part < n - 1 ? part_results : 1; }
 
 /// Which result of the line the part's first or second one is.
 CSN_INLINE int result_at(const int n, const int part, int i) { return part > 0 ? 2 * part - 1 + i : i * (n - 1); }
 
 CSN_INLINE void output_line(const int n, const vector *m, vector *y) {
-  n == 4 ? output2(m, y) : n == 6 ? output4(m, y) : output6(m, y);
+  n == 4 ? output2(m, y) : n == 5 ? output3(m, y) : n == 6 ? output4(m, y) : output6(m, y);
 }
 
 CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {
-  const int parts = n / part_results;
+  const int parts = (n + 1) / part_results;
   ONE_BY_ONE EVERY_LANE {
     CSN_UNROLL for (int part = 0; part < parts; part++) {
       vector rows[part_results][8];
@@ -158,15 +182,16 @@ CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stri
         vector line[8], result[part_results];
         CSN_UNROLL for (int y = 0; y < n; y++) line[y] = load(in + lane + y * row_stride + x * csn_block);
         input_part(n, part, line, result);
-        CSN_UNROLL for (int i = 0; i < part_results; i++) rows[i][x] = result[i];
+        CSN_UNROLL for (int i = 0; i < results_of(n, part); i++) rows[i][x] = result[i];
       }
-      CSN_UNROLL for (int i = 0; i < part_results; i++) {
+      CSN_UNROLL for (int i = 0; i < results_of(n, part); i++) {
         float *row = out + lane + result_at(n, part, i) * n * stride;
         AS_IT_IS(row);
         CSN_UNROLL for (int across = 0; across < parts; across++) {
           vector result[part_results];
           input_part(n, across, rows[i], result);
-          CSN_UNROLL for (int k = 0; k < part_results; k++) store(row + result_at(n, across, k) * stride, result[k]);
+          CSN_UNROLL for (int k = 0; k < results_of(n, across); k++)
+              store(row + result_at(n, across, k) * stride, result[k]);
         }
       }
     }
@@ -239,11 +264,12 @@ CSN_INLINE void transform_row(const int n, const csn_winograd_target *target, in
 
 // Any registers hold the lines of the smallest tiles.
 TRANSFORMS(2, CSN_UNROLL)
+TRANSFORMS(3, EVERY_LINE)
 TRANSFORMS(4, EVERY_LINE)
 TRANSFORMS(6, EVERY_LINE)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
     .gather_lanes = gather_lanes,
-    .input = {input_2, input_4, input_6},
-    .output = {output_2, output_4, output_6},
+    .input = {[2] = input_2, [3] = input_3, [4] = input_4, [6] = input_6},
+    .output = {[2] = output_2, [3] = output_3, [4] = output_4, [6] = output_6},
 };
