@@ -395,6 +395,16 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     check(test, tolerance: 2e-6)
   }
 
+  @Test(arguments: planarWinogradCases + withEdges(planarWinogradCases, [])) func planarWinograd44(
+    _ test: ConvCase
+  ) {
+    var test = test
+    test.planar = true
+    test.algorithm = CSN_CONV_PLANAR_WINOGRAD44
+    // One channel's few products don't average out what the transforms of seven points magnify.
+    check(test, tolerance: 8e-6)
+  }
+
   static let winogradEdgeCases: [ConvCase] = withEdges(
     winogradCases,
     [
@@ -492,6 +502,9 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     let planar = CSN_CONV_PLANAR_WINOGRAD4
     #expect(
       weights(planar, channels: 3, kernel: (7, 7)) { ($0.stride_h, $0.stride_w) = (2, 2) } == 36 * 32 * 32)
+    #expect(
+      weights(CSN_CONV_PLANAR_WINOGRAD44, channels: 3, kernel: (7, 7)) { ($0.stride_h, $0.stride_w) = (2, 2) }
+        == 49 * 16 * 32)
     #expect(weights(planar, channels: 5, kernel: (3, 3)) == 0)
     #expect(weights(planar, channels: 3, kernel: (3, 13)) == 0)
     #expect(weights(planar, channels: 3, kernel: (5, 5)) { $0.stride_h = 5 } == 0)
@@ -727,7 +740,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(48, 128, 7, kernel: 5, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(
           choice(48, 128, 7, kernel: 5, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
-        #expect(choice(3, 64, 1024, kernel: 7, level: level, threads: threads) == CSN_CONV_PLANAR_WINOGRAD4)
+        #expect(choice(3, 64, 1024, kernel: 7, level: level, threads: threads) == CSN_CONV_PLANAR_WINOGRAD44)
         #expect(choice(3, 64, 56, level: level, threads: threads) == CSN_CONV_PLANAR)
         #expect(choice(3, 64, 1024, kernel: 7, limit: 2, level: level, threads: threads) == CSN_CONV_PLANAR)
       }

@@ -17,7 +17,8 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Whether the algorithm reads a planar input.
 static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
-  return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4 || algorithm == CSN_CONV_PLANAR_BF16;
+  return algorithm == CSN_CONV_PLANAR || algorithm == CSN_CONV_PLANAR_WINOGRAD4 ||
+         algorithm == CSN_CONV_PLANAR_WINOGRAD44 || algorithm == CSN_CONV_PLANAR_BF16;
 }
 
 /// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
@@ -45,8 +46,12 @@ static inline bool csn_conv_is_pointwise(const csn_conv *conv) {
          !(conv->pad_top | conv->pad_left | conv->pad_bottom | conv->pad_right);
 }
 
-/// The m of F(m x m, 3 x 3); 0 for other algorithms.
+/// The m of F(m x m, r x r), 0 for other algorithms; the r; and n = m + r - 1.
 int csn_winograd_outputs(csn_conv_algorithm algorithm);
+int csn_winograd_taps(csn_conv_algorithm algorithm);
+static inline int csn_winograd_inputs(csn_conv_algorithm algorithm) {
+  return csn_winograd_outputs(algorithm) + csn_winograd_taps(algorithm) - 1;
+}
 
 /// Whether a kernel can be cut into pieces for a Winograd algorithm, and the blocks of input channels that all pieces
 /// together have.

@@ -39,7 +39,7 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
   const int64_t taps = (int64_t)conv->kernel_h * conv->kernel_w;
   const int64_t panels = csn_conv_panels(conv), limit = (int64_t)1 << 40;
   int64_t per_panel;
-  int m = csn_winograd_outputs(algorithm);
+  const int n = csn_winograd_inputs(algorithm);
   if (algorithm == CSN_CONV_DEPTHWISE) {
     int64_t count = csn_ceil_div(conv->in_channels, csn_block) * csn_block * taps;
     return count <= limit ? (size_t)count : 0;
@@ -51,8 +51,8 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
   }
   if (algorithm == CSN_CONV_PLANAR)
     per_panel = conv->in_channels * taps;
-  else if (m)
-    per_panel = (int64_t)csn_winograd_in_blocks(algorithm, conv) * csn_block * (m + 2) * (m + 2);
+  else if (csn_winograd_outputs(algorithm))
+    per_panel = (int64_t)csn_winograd_in_blocks(algorithm, conv) * csn_block * n * n;
   else if (algorithm == CSN_CONV_BF16)
     per_panel = (int64_t)csn_bf16_blocks(conv) * csn_block * taps;
   else if (algorithm == CSN_CONV_PLANAR_BF16)

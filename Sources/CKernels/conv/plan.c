@@ -31,6 +31,7 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
       [CSN_CONV_WINOGRAD6] = "winograd6",
       [CSN_CONV_BF16] = "bf16",
       [CSN_CONV_PLANAR_WINOGRAD4] = "planar-winograd4",
+      [CSN_CONV_PLANAR_WINOGRAD44] = "planar-winograd44",
       [CSN_CONV_STRASSEN] = "strassen",
       [CSN_CONV_PLANAR_BF16] = "planar-bf16",
   };
@@ -42,11 +43,14 @@ int csn_winograd_outputs(csn_conv_algorithm algorithm) {
     case CSN_CONV_WINOGRAD2: return 2;
     case CSN_CONV_WINOGRAD3: return 3;
     case CSN_CONV_WINOGRAD4:
-    case CSN_CONV_PLANAR_WINOGRAD4: return 4;
+    case CSN_CONV_PLANAR_WINOGRAD4:
+    case CSN_CONV_PLANAR_WINOGRAD44: return 4;
     case CSN_CONV_WINOGRAD6: return 6;
     default: return 0;
   }
 }
+
+int csn_winograd_taps(csn_conv_algorithm algorithm) { return algorithm == CSN_CONV_PLANAR_WINOGRAD44 ? 4 : 3; }
 
 bool csn_conv_is_valid(const csn_conv *conv) {
   const int32_t positive[] = {conv->in_channels, conv->out_channels, conv->groups,     conv->kernel_h,  conv->kernel_w,
@@ -72,6 +76,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_WINOGRAD6:
     case CSN_CONV_PLANAR_WINOGRAD4:
+    case CSN_CONV_PLANAR_WINOGRAD44:
       return csn_winograd_serves(algorithm, conv);
     case CSN_CONV_STRASSEN:
       return csn_conv_is_pointwise(conv) && conv->groups == 1 && conv->in_channels % (2 * csn_block) == 0 &&

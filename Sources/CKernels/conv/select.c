@@ -17,7 +17,10 @@ static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD6, 113, 103},
 };
 
-static const winograd_cost planar_winograd_cost = {CSN_CONV_PLANAR_WINOGRAD4, 75, 41};
+static const winograd_cost planar_winograd_costs[] = {
+    {CSN_CONV_PLANAR_WINOGRAD4, 155, 60},
+    {CSN_CONV_PLANAR_WINOGRAD44, 243, 75},
+};
 
 /// Multiply-adds a nanosecond; bytes a nanosecond at which weights come from memory (11 on an Emerald Rapids, 10 to 14
 /// on a Zen 3), and at which they come beside the products of a processor that has bf16 but no AMX (Zen 4).
@@ -57,6 +60,22 @@ static double cost_of(const winograd_cost *cost, const csn_conv *conv, const csn
          weights * sizeof(float) / rate;
 }
 
+typedef struct {
+  csn_conv_algorithm algorithm;
+  double cost;
+} choice;
+
+/// The one of the least cost, `best` or a row's.
+static choice least_winograd(const winograd_cost *rows, size_t count, const csn_conv *conv, const csn_tensor *out,
+                             const csn_conv_options *options, double rate, choice best) {
+  for (size_t i = 0; i < count; i++) {
+    if (csn_winograd_outputs(rows[i].algorithm) > options->winograd_limit) continue;
+    const double cost = cost_of(&rows[i], conv, out, rate);
+    if (cost < best.cost) best = (choice){rows[i].algorithm, cost};
+  }
+  return best;
+}
+
 csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, const csn_tensor *out,
                                    const csn_conv_options *options) {
   // Tiles are several times faster than any fp32 algorithm; and paired tensors want them.
@@ -64,10 +83,10 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   const bool tiles = (options->allow_bf16 || paired) && csn_cpu_level_has_amx(options->level);
   if (in->layout == CSN_PLANAR) {
     if (tiles && csn_conv_serves(CSN_CONV_PLANAR_BF16, conv)) return CSN_CONV_PLANAR_BF16;
-    const bool is_winograd = csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv) && options->winograd_limit >= 4 &&
-                             cost_of(&planar_winograd_cost, conv, out, weights_rate) <
-                                 direct_cost(CSN_CONV_PLANAR, conv, out, weights_rate);
-    return is_winograd ? CSN_CONV_PLANAR_WINOGRAD4 : CSN_CONV_PLANAR;
+    const choice direct = {CSN_CONV_PLANAR, direct_cost(CSN_CONV_PLANAR, conv, out, weights_rate)};
+    if (!csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv)) return direct.algorithm;
+    return least_winograd(planar_winograd_costs, sizeof planar_winograd_costs / sizeof *planar_winograd_costs, conv, out,
+                          options, weights_rate, direct).algorithm;
   }
   if (tiles && csn_conv_serves(CSN_CONV_BF16, conv) && (paired || conv->in_channels >= bf16_channels))
     return CSN_CONV_BF16;
@@ -83,15 +102,7 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
     return best;
   // bf16 products are twice as fast, and their weights half as large.
   const double rate = bf16 ? bf16_weights_rate : weights_rate;
-  double least = direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1);
-  for (size_t i = 0; i < sizeof winograd_costs / sizeof *winograd_costs; i++) {
-    const winograd_cost *row = &winograd_costs[i];
-    if (csn_winograd_outputs(row->algorithm) > options->winograd_limit) continue;
-    const double cost = cost_of(row, conv, out, rate);
-    if (cost < least) {
-      least = cost;
-      best = row->algorithm;
-    }
-  }
-  return best;
+  const choice direct = {best, direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1)};
+  return least_winograd(winograd_costs, sizeof winograd_costs / sizeof *winograd_costs, conv, out, options, rate, direct)
+      .algorithm;
 }

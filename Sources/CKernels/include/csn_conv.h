@@ -70,6 +70,8 @@ typedef enum {
   /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces
   /// of 3x3 by the stride's phases; one group, dilation 1.
   CSN_CONV_PLANAR_WINOGRAD4 = 8,
+  /// The same by F(4 x 4, 4 x 4), in pieces of 4x4: of 7x7 kernels there are fewer, at twice the rounding error.
+  CSN_CONV_PLANAR_WINOGRAD44 = 12,
   /// Blocked input, Strassen's seven products of half the size in place of eight: 1x1 kernels without padding, one
   /// group, multiples of 32 input and 64 output channels. Rounding errors are those of a pixel and its neighbour.
   CSN_CONV_STRASSEN = 9,

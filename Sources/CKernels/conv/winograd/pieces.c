@@ -1,10 +1,10 @@
-// Kernels in pieces of 3 x 3 taps; see winograd.h.
+// Kernels in pieces of r x r taps; see winograd.h.
 #include <string.h>
 
 #include "conv/winograd/winograd.h"
 
 enum {
-  piece_taps = 3,
+  least_kernel = 3,
   largest_kernel = 9,
   // Planar input.
   largest_planar_kernel = 12,
@@ -20,21 +20,22 @@ static int phases(int kernel, int stride) { return kernel < stride ? kernel : st
 /// Taps of a phase.
 static int phase_taps(int kernel, int stride, int phase) { return (kernel - phase + stride - 1) / stride; }
 
-int csn_winograd_pieces(int kernel, int stride) {
+int csn_winograd_pieces(csn_conv_algorithm algorithm, int kernel, int stride) {
   int pieces = 0;
   for (int phase = 0; phase < phases(kernel, stride); phase++)
-    pieces += (int)csn_ceil_div(phase_taps(kernel, stride, phase), piece_taps);
+    pieces += (int)csn_ceil_div(phase_taps(kernel, stride, phase), csn_winograd_taps(algorithm));
   return pieces;
 }
 
-csn_winograd_piece csn_winograd_piece_at(int kernel, int stride, int index) {
+csn_winograd_piece csn_winograd_piece_at(csn_conv_algorithm algorithm, int kernel, int stride, int index) {
+  const int taps = csn_winograd_taps(algorithm);
   csn_winograd_piece piece = {0};
   for (;; piece.phase++) {
-    const int pieces = (int)csn_ceil_div(phase_taps(kernel, stride, piece.phase), piece_taps);
+    const int pieces = (int)csn_ceil_div(phase_taps(kernel, stride, piece.phase), taps);
     if (index < pieces) break;
     index -= pieces;
   }
-  piece.tap = piece_taps * index;
+  piece.tap = taps * index;
   return piece;
 }
 
@@ -42,26 +43,27 @@ bool csn_winograd_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
   if (conv->groups != 1 || conv->dilation_h != 1 || conv->dilation_w != 1) return false;
   const int least = conv->kernel_h < conv->kernel_w ? conv->kernel_h : conv->kernel_w;
   const int most = conv->kernel_h > conv->kernel_w ? conv->kernel_h : conv->kernel_w;
-  if (algorithm == CSN_CONV_PLANAR_WINOGRAD4)
+  if (csn_conv_is_planar(algorithm))
     return most <= largest_planar_kernel && conv->stride_h <= largest_stride && conv->stride_w <= largest_stride &&
            conv->in_channels <= most_channels;
-  return least >= piece_taps && most <= largest_kernel && conv->stride_h == 1 && conv->stride_w == 1;
+  return least >= least_kernel && most <= largest_kernel && conv->stride_h == 1 && conv->stride_w == 1;
 }
 
 /// Pieces in both dimensions.
-static int all_pieces(const csn_conv *conv) {
-  return csn_winograd_pieces(conv->kernel_h, conv->stride_h) * csn_winograd_pieces(conv->kernel_w, conv->stride_w);
+static int all_pieces(csn_conv_algorithm algorithm, const csn_conv *conv) {
+  return csn_winograd_pieces(algorithm, conv->kernel_h, conv->stride_h) *
+         csn_winograd_pieces(algorithm, conv->kernel_w, conv->stride_w);
 }
 
 int csn_winograd_in_blocks(csn_conv_algorithm algorithm, const csn_conv *conv) {
-  if (csn_conv_is_planar(algorithm)) return (int)csn_ceil_div(all_pieces(conv) * conv->in_channels, csn_block);
-  return all_pieces(conv) * (int)csn_ceil_div(conv->in_channels, csn_block);
+  if (csn_conv_is_planar(algorithm)) return (int)csn_ceil_div(all_pieces(algorithm, conv) * conv->in_channels, csn_block);
+  return all_pieces(algorithm, conv) * (int)csn_ceil_div(conv->in_channels, csn_block);
 }
 
 /// Pixels of a phase that `tiles` tiles read.
 static int64_t phase_extent(const csn_conv_plan *plan, int tiles, int kernel, int stride) {
-  const int m = csn_winograd_outputs(plan->algorithm);
-  return (int64_t)tiles * m + 2 + (csn_ceil_div(phase_taps(kernel, stride, 0), piece_taps) - 1) * piece_taps;
+  const int m = csn_winograd_outputs(plan->algorithm), taps = csn_winograd_taps(plan->algorithm);
+  return (int64_t)tiles * m - 1 + csn_ceil_div(phase_taps(kernel, stride, 0), taps) * taps;
 }
 
 void csn_winograd_plan_phases(csn_conv_plan *plan) {
@@ -120,13 +122,14 @@ void csn_winograd_stage_phases(const csn_conv_plan *plan, const float *in, float
 
 void csn_winograd_lanes(const csn_conv_plan *plan, int block, ptrdiff_t lanes[16]) {
   const csn_conv *conv = &plan->conv;
-  const int across = csn_winograd_pieces(conv->kernel_w, conv->stride_w), count = all_pieces(conv) * conv->in_channels;
+  const int across = csn_winograd_pieces(plan->algorithm, conv->kernel_w, conv->stride_w);
+  const int count = all_pieces(plan->algorithm, conv) * conv->in_channels;
   for (int lane = 0; lane < csn_block; lane++) {
     int index = block * csn_block + lane;
     if (index >= count) index = 0;
     const int piece = index / conv->in_channels, channel = index % conv->in_channels;
-    const csn_winograd_piece y = csn_winograd_piece_at(conv->kernel_h, conv->stride_h, piece / across);
-    const csn_winograd_piece x = csn_winograd_piece_at(conv->kernel_w, conv->stride_w, piece % across);
+    const csn_winograd_piece y = csn_winograd_piece_at(plan->algorithm, conv->kernel_h, conv->stride_h, piece / across);
+    const csn_winograd_piece x = csn_winograd_piece_at(plan->algorithm, conv->kernel_w, conv->stride_w, piece % across);
     const int row = channel * phases(conv->kernel_h, conv->stride_h) + y.phase;
     const int plane = row * phases(conv->kernel_w, conv->stride_w) + x.phase;
     lanes[lane] = plane * plan->source.block_stride + y.tap * plan->source.row_stride + x.tap;

@@ -54,14 +54,14 @@ static ptrdiff_t frequency_stride(int blocks, int count) { return ((ptrdiff_t)bl
 
 /// Bytes that a tile takes in scratch, transformed input and products.
 static int64_t tile_bytes(const csn_conv_plan *plan) {
-  const int n = csn_winograd_outputs(plan->algorithm) + 2;
+  const int n = csn_winograd_inputs(plan->algorithm);
   const int in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv);
   return (int64_t)n * n * csn_block * (in_blocks + csn_tensor_blocks(&plan->out)) * (int64_t)sizeof(float);
 }
 
 /// Bytes that `count` tiles take, with the lines that keep the frequencies of either apart.
 static size_t scratch_of(const csn_conv_plan *plan, int count) {
-  const int n = csn_winograd_outputs(plan->algorithm) + 2;
+  const int n = csn_winograd_inputs(plan->algorithm);
   return (size_t)(count * tile_bytes(plan)) + (size_t)(2 * n * n * csn_block) * sizeof(float);
 }
 
@@ -151,7 +151,7 @@ static void transform_lanes(const winograd_job *job, float *transformed, int cou
     float tile[8 * 8 * csn_block];
     const float *in = job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m;
     job->kernels->gather_lanes(in, lanes, source->row_stride, n, tile);
-    job->kernels->input[m](tile, (ptrdiff_t)n * csn_block,
+    job->kernels->input[n](tile, (ptrdiff_t)n * csn_block,
                                    transformed + ((ptrdiff_t)block * count + t) * csn_block,
                                    frequency_stride(job->in_blocks, count));
   }
@@ -168,11 +168,11 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
     return;
   }
   const int m = job->m, n = job->n, blocks = csn_tensor_blocks(in);
-  const int piece = block / blocks, across = csn_winograd_pieces(plan->conv.kernel_w, 1);
-  const int down_tap = csn_winograd_piece_at(plan->conv.kernel_h, 1, piece / across).tap;
-  const int across_tap = csn_winograd_piece_at(plan->conv.kernel_w, 1, piece % across).tap;
+  const int piece = block / blocks, across = csn_winograd_pieces(plan->algorithm, plan->conv.kernel_w, 1);
+  const int down_tap = csn_winograd_piece_at(plan->algorithm, plan->conv.kernel_h, 1, piece / across).tap;
+  const int across_tap = csn_winograd_piece_at(plan->algorithm, plan->conv.kernel_w, 1, piece % across).tap;
   const ptrdiff_t stride = frequency_stride(job->in_blocks, count);
-  csn_winograd_input transform = job->kernels->input[m];
+  csn_winograd_input transform = job->kernels->input[n];
   const bool has_edges = csn_conv_has_edges(&plan->conv);
   for (int t = first; t < end; t++) {
     tile_place place = place_of(plan, base + t);
@@ -242,7 +242,7 @@ static void transform_outputs(const winograd_job *job, const float *products, in
   const csn_conv_plan *plan = job->plan;
   const csn_tensor *out = &plan->out, *residual = &plan->residual;
   const int m = job->m;
-  csn_winograd_output transform = job->kernels->output[m];
+  csn_winograd_output transform = job->kernels->output[job->n];
   csn_winograd_target target = {
       .bias = job->bias ? job->bias + block * csn_block : NULL,
       .residual_row = residual->row_stride, .out_row = out->row_stride,
@@ -335,10 +335,9 @@ static void run_by_frequency(winograd_job *job, csn_pool *pool) {
 
 void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *weights, const float *bias,
                       const float *residual, float *out, void *scratch, csn_pool *pool) {
-  const int m = csn_winograd_outputs(plan->algorithm);
   winograd_job job = {
       .plan = plan, .kernels = kernels_for(plan->level), .in = in, .weights = weights, .bias = bias,
-      .residual = residual, .out = out, .scratch = scratch, .m = m, .n = m + 2,
+      .residual = residual, .out = out, .scratch = scratch, .m = csn_winograd_outputs(plan->algorithm), .n = csn_winograd_inputs(plan->algorithm),
       .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv), .out_blocks = csn_tensor_blocks(&plan->out),
   };
   if (csn_conv_is_planar(plan->algorithm)) {

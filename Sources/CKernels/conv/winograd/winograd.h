@@ -1,14 +1,14 @@
-// Winograd's minimal filtering F(m x m, 3 x 3), by Toom-Cook with n = m + 2 points: A^T [(G g G^T) * (B^T d B)] A.
+// Winograd's minimal filtering F(m x m, r x r), by Toom-Cook with n = m + r - 1 points: A^T [(G g G^T) * (B^T d B)] A.
 //
-// Points: 0, +-a [, +-b [, +-c]], infinity; of F(3 x 3) 0, +-a, b, infinity. Pairs of opposite points share the even and
-// the odd part of a sum, which halves the work. Points near one keep the transforms' entries, and so the rounding errors,
-// small.
+// Points: 0, +-a [, +-b [, +-c]], infinity; where n is odd, one more without its opposite. Pairs of opposite points share
+// the even and the odd part of a sum, which halves the work. Points near one keep the transforms' entries, and so the
+// rounding errors, small.
 #pragma once
 #include <stddef.h>
 
 #include "conv/conv.h"
 
-// A larger kernel is the sum of pieces of 3 x 3 taps (the last ones filled up with zeros), each of which reads its own
+// A larger kernel is the sum of pieces of r x r taps (the last ones filled up with zeros), each of which reads its own
 // part of the input: tap t of a dimension with stride s is tap t / s of the pixels whose place is t % s modulo s, their
 // phase.
 
@@ -17,6 +17,10 @@
 #define CSN_WINOGRAD3_B 2.0
 #define CSN_WINOGRAD4_A 0.75
 #define CSN_WINOGRAD4_B 1.5
+// F(4 x 4, 4 x 4).
+#define CSN_WINOGRAD44_A 0.5625
+#define CSN_WINOGRAD44_B 1.125
+#define CSN_WINOGRAD44_C 2.5
 #define CSN_WINOGRAD6_A 0.5
 #define CSN_WINOGRAD6_B 1.0
 #define CSN_WINOGRAD6_C 1.75
@@ -27,8 +31,8 @@ typedef struct {
 } csn_winograd_piece;
 
 /// Pieces in one dimension, and one of them.
-int csn_winograd_pieces(int kernel, int stride);
-csn_winograd_piece csn_winograd_piece_at(int kernel, int stride, int index);
+int csn_winograd_pieces(csn_conv_algorithm algorithm, int kernel, int stride);
+csn_winograd_piece csn_winograd_piece_at(csn_conv_algorithm algorithm, int kernel, int stride, int index);
 
 /// Planar input: plans its copy, all phases by themselves: [image][channel][phase y][phase x][height][width]; and
 /// makes it.
@@ -43,7 +47,7 @@ void csn_winograd_lanes(const csn_conv_plan *plan, int block, ptrdiff_t lanes[16
 typedef void (*csn_winograd_gather_lanes)(const float *in, const ptrdiff_t lanes[16], ptrdiff_t row_stride, int n,
                                           float *tile);
 
-/// Transforms one (m+2) x (m+2) tile of a channel block; frequencies lie `stride` floats apart.
+/// Transforms one n x n tile of a channel block; frequencies lie `stride` floats apart.
 typedef void (*csn_winograd_input)(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride);
 
 /// Where an output tile goes.
@@ -63,14 +67,14 @@ typedef struct {
 /// Transforms a tile back, adds bias and residual, applies bounds, and stores.
 typedef void (*csn_winograd_output)(const float *in, ptrdiff_t stride, const csn_winograd_target *target);
 
-/// The largest m.
-enum { csn_winograd_most_outputs = 6 };
+/// The largest n.
+enum { csn_winograd_most_inputs = 8 };
 
-/// The transforms of one variant, by m; NULL where there are none.
+/// The transforms of one variant, by n; NULL where there are none.
 typedef struct {
   csn_winograd_gather_lanes gather_lanes;
-  csn_winograd_input input[csn_winograd_most_outputs + 1];
-  csn_winograd_output output[csn_winograd_most_outputs + 1];
+  csn_winograd_input input[csn_winograd_most_inputs + 1];
+  csn_winograd_output output[csn_winograd_most_inputs + 1];
 } csn_winograd_kernels;
 
 extern const csn_winograd_kernels csn_winograd_kernels_portable, csn_winograd_kernels_avx2,

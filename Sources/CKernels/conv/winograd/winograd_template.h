@@ -77,11 +77,15 @@ CSN_INLINE void pair(double point, vector even, vector odd, vector r[2]) {
   r[1] = even - odd;
 }
 
+/// (x^2 - e) (x - c): the points +-sqrt(e) and c.
+CSN_INLINE vector cubic(double e, double c, const vector *d) {
+  return csn_fma(splat(c * e), d[0], csn_fma(splat(-e), d[1], csn_fma(splat(-c), d[2], d[3])));
+}
+
 CSN_INLINE void input3(const int part, const vector d[5], vector r[2]) {
   const double a2 = CSN_WINOGRAD3_A * CSN_WINOGRAD3_A, b = CSN_WINOGRAD3_B;
   if (part == 0) {
-    CSN_UNROLL for (int i = 0; i < 2; i++)
-        r[i] = csn_fma(splat(a2 * b), d[i], csn_fma(splat(-a2), d[i + 1], csn_fma(splat(-b), d[i + 2], d[i + 3])));
+    CSN_UNROLL for (int i = 0; i < 2; i++) r[i] = cubic(a2, b, d + i);
   } else if (part == 1) {
     pair(CSN_WINOGRAD3_A, csn_fma(splat(-b), d[2], d[3]), csn_fma(splat(-b), d[1], d[2]), r);
   } else {
@@ -117,6 +121,33 @@ CSN_INLINE void output4(const vector m[6], vector y[4]) {
   y[1] = csn_fma(splat(b), odd_b, splat(a) * odd_a);
   y[2] = csn_fma(splat(b * b), sum_b, splat(a * a) * sum_a);
   y[3] = csn_fma(splat(b * b * b), odd_b, csn_fma(splat(a * a * a), odd_a, m[5]));
+}
+
+CSN_INLINE void input44(const int part, const vector d[7], vector r[2]) {
+  const double a2 = CSN_WINOGRAD44_A * CSN_WINOGRAD44_A, b2 = CSN_WINOGRAD44_B * CSN_WINOGRAD44_B,
+               c = CSN_WINOGRAD44_C, sum = a2 + b2, product = a2 * b2;
+  if (part == 0) {
+    CSN_UNROLL for (int i = 0; i < 2; i++) {
+      const vector even = csn_fma(splat(product), d[i + 1], csn_fma(splat(-sum), d[i + 3], d[i + 5]));
+      const vector odd = csn_fma(splat(product), d[i], csn_fma(splat(-sum), d[i + 2], d[i + 4]));
+      r[i] = csn_fma(splat(-c), odd, even);
+    }
+  } else if (part == 1) {
+    pair(CSN_WINOGRAD44_A, cubic(b2, c, d + 2), cubic(b2, c, d + 1), r);
+  } else if (part == 2) {
+    pair(CSN_WINOGRAD44_B, cubic(a2, c, d + 2), cubic(a2, c, d + 1), r);
+  } else {
+    r[0] = csn_fma(splat(product), d[1], csn_fma(splat(-sum), d[3], d[5]));
+  }
+}
+
+CSN_INLINE void output44(const vector m[7], vector y[4]) {
+  const double a = CSN_WINOGRAD44_A, b = CSN_WINOGRAD44_B, c = CSN_WINOGRAD44_C;
+  vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
+  y[0] = m[0] + (sum_a + (sum_b + m[5]));
+  y[1] = csn_fma(splat(c), m[5], csn_fma(splat(b), odd_b, splat(a) * odd_a));
+  y[2] = csn_fma(splat(c * c), m[5], csn_fma(splat(b * b), sum_b, splat(a * a) * sum_a));
+  y[3] = csn_fma(splat(c * c * c), m[5], csn_fma(splat(b * b * b), odd_b, csn_fma(splat(a * a * a), odd_a, m[6])));
 }
 
 /// x^6 - (p + q) x^4 + p q x^2 without its factor x^2 or x: the even or odd part of the points whose squares are not
@@ -160,7 +191,13 @@ CSN_INLINE void output6(const vector m[8], vector y[6]) {
 /// Part `part` of a line's transform, into r: of the first part the first and the last result, of the others a pair or,
 /// where one is left, that.
 CSN_INLINE void input_part(const int n, const int part, const vector *d, vector *r) {
-  n == 4 ? input2(part, d, r) : n == 5 ? input3(part, d, r) : n == 6 ? input4(part, d, r) : input6(part, d, r);
+  switch (n) {
+    case 4: input2(part, d, r); break;
+    case 5: input3(part, d, r); break;
+    case 6: input4(part, d, r); break;
+    case 7: input44(part, d, r); break;
+    default: input6(part, d, r); break;
+  }
 }
 
 /// Results of the part.
@@ -170,7 +207,13 @@ CSN_INLINE int results_of(const int n, const int part) { return 2 * part < n - 1
 CSN_INLINE int result_at(const int n, const int part, int i) { return part > 0 ? 2 * part - 1 + i : i * (n - 1); }
 
 CSN_INLINE void output_line(const int n, const vector *m, vector *y) {
-  n == 4 ? output2(m, y) : n == 5 ? output3(m, y) : n == 6 ? output4(m, y) : output6(m, y);
+  switch (n) {
+    case 4: output2(m, y); break;
+    case 5: output3(m, y); break;
+    case 6: output4(m, y); break;
+    case 7: output44(m, y); break;
+    default: output6(m, y); break;
+  }
 }
 
 CSN_INLINE void transform_input(const int n, const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {
@@ -232,44 +275,45 @@ CSN_INLINE void store_row(const int m, const csn_winograd_target *target, int y,
 /// A tile's rows of outputs, transformed in one dimension, by lanes of a block.
 typedef vector row_lines[csn_block / CSN_TARGET_LANES][6][8];
 
-CSN_INLINE void transform_column(const int n, const float *in, ptrdiff_t stride, int lane, int x, row_lines rows) {
+CSN_INLINE void transform_column(const int m, const int n, const float *in, ptrdiff_t stride, int lane, int x, row_lines rows) {
   vector line[8], result[6];
   CSN_UNROLL for (int y = 0; y < n; y++) line[y] = load(in + lane + (y * n + x) * stride);
   output_line(n, line, result);
-  CSN_UNROLL for (int y = 0; y < n - 2; y++) rows[lane / CSN_TARGET_LANES][y][x] = result[y];
+  CSN_UNROLL for (int y = 0; y < m; y++) rows[lane / CSN_TARGET_LANES][y][x] = result[y];
 }
 
-CSN_INLINE void transform_row(const int n, const csn_winograd_target *target, int y, int lane, row_lines rows) {
+CSN_INLINE void transform_row(const int m, const int n, const csn_winograd_target *target, int y, int lane, row_lines rows) {
   vector row[6];
   output_line(n, rows[lane / CSN_TARGET_LANES][y], row);
-  store_row(n - 2, target, y, lane, row);
+  store_row(m, target, y, lane, row);
 }
 
 // The way back takes lanes and lines as `every` says. Rows are stored with all their lanes, one after another: memory
 // lines are whole when they are streamed.
-#define TRANSFORMS(m, every)                                                                                        \
-  static void input_##m(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {                      \
-    transform_input(m + 2, in, row_stride, out, stride);                                                            \
+#define TRANSFORMS(m, n, every)                                                                                     \
+  static void input_##n(const float *in, ptrdiff_t row_stride, float *out, ptrdiff_t stride) {                      \
+    transform_input(n, in, row_stride, out, stride);                                                                \
   }                                                                                                                 \
-  static void output_##m(const float *in, ptrdiff_t stride, const csn_winograd_target *target) {                    \
+  static void output_##n(const float *in, ptrdiff_t stride, const csn_winograd_target *target) {                    \
     row_lines rows;                                                                                                 \
     every EVERY_LANE {                                                                                              \
-      every for (int x = 0; x < m + 2; x++) transform_column(m + 2, in, stride, lane, x, rows);                     \
+      every for (int x = 0; x < n; x++) transform_column(m, n, in, stride, lane, x, rows);                          \
     }                                                                                                               \
     every for (int y = 0; y < m; y++) {                                                                             \
       if (y >= target->height) break;                                                                               \
-      every EVERY_LANE transform_row(m + 2, target, y, lane, rows);                                                 \
+      every EVERY_LANE transform_row(m, n, target, y, lane, rows);                                                  \
     }                                                                                                               \
   }
 
 // Any registers hold the lines of the smallest tiles.
-TRANSFORMS(2, CSN_UNROLL)
-TRANSFORMS(3, EVERY_LINE)
-TRANSFORMS(4, EVERY_LINE)
-TRANSFORMS(6, EVERY_LINE)
+TRANSFORMS(2, 4, CSN_UNROLL)
+TRANSFORMS(3, 5, EVERY_LINE)
+TRANSFORMS(4, 6, EVERY_LINE)
+TRANSFORMS(4, 7, EVERY_LINE)
+TRANSFORMS(6, 8, EVERY_LINE)
 
 const csn_winograd_kernels CSN_NAME(csn_winograd_kernels) = {
     .gather_lanes = gather_lanes,
-    .input = {[2] = input_2, [3] = input_3, [4] = input_4, [6] = input_6},
-    .output = {[2] = output_2, [3] = output_3, [4] = output_4, [6] = output_6},
+    .input = {[4] = input_4, [5] = input_5, [6] = input_6, [7] = input_7, [8] = input_8},
+    .output = {[4] = output_4, [5] = output_5, [6] = output_6, [7] = output_7, [8] = output_8},
 };
