@@ -705,7 +705,7 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
   @Test func selectionDependsOnTheShapeAlone() {
     func choice(
       _ inChannels: Int, _ outChannels: Int, _ size: Int, kernel: Int32 = 3, images: Int = 1,
-      limit: Int32 = 4,
+      limit: Int32 = 6,
       level: csn_cpu_level,
       threads: Int32
     ) -> csn_conv_algorithm {
@@ -730,7 +730,10 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
         #expect(choice(512, 512, 7, images: 8, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(64, 3, 512, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(64, 64, 56, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
-        #expect(choice(64, 64, 1024, limit: 6, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+        // Large images pay for larger tiles.
+        #expect(choice(64, 64, 1024, level: level, threads: threads) == CSN_CONV_WINOGRAD6)
+        #expect(choice(64, 64, 1024, limit: 4, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
+        #expect(choice(64, 64, 224, level: level, threads: threads) == CSN_CONV_WINOGRAD4)
         #expect(choice(1024, 256, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_STRASSEN)
         #expect(choice(1024, 256, 14, kernel: 1, limit: 0, level: level, threads: threads) == CSN_CONV_DIRECT)
         #expect(choice(256, 1024, 14, kernel: 1, level: level, threads: threads) == CSN_CONV_DIRECT)

@@ -24,6 +24,9 @@ static inline bool csn_conv_is_planar(csn_conv_algorithm algorithm) {
 /// Whether there is padding, and it holds the nearest pixels: a halo of zeros is then of no use.
 bool csn_conv_has_edges(const csn_conv *conv);
 
+/// The nearest of 0..<end.
+static inline int csn_clamped(int value, int end) { return value < 0 ? 0 : value < end ? value : end - 1; }
+
 /// The beginning of part `part` of `parts` even shares of `count`.
 static inline int csn_share(int count, int part, int parts) { return (int)((int64_t)count * part / parts); }
 

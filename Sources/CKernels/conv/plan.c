@@ -16,7 +16,7 @@ csn_conv csn_conv_make(int32_t in_channels, int32_t out_channels, int32_t kernel
 
 csn_conv_options csn_conv_default_options(void) {
   return (csn_conv_options){
-      .algorithm = CSN_CONV_AUTO, .winograd_limit = 4, .level = csn_cpu_current(), .threads = csn_cpu_count()};
+      .algorithm = CSN_CONV_AUTO, .winograd_limit = 6, .level = csn_cpu_current(), .threads = csn_cpu_count()};
 }
 
 const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {

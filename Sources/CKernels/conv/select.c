@@ -8,13 +8,15 @@ typedef struct {
   csn_conv_algorithm algorithm;
   /// Nanoseconds that transforming one tile of 16 channels takes, in and out.
   double input, output;
+  /// Fewest pixels of an image: larger rounding errors must be worth their while.
+  int64_t pixels;
 } winograd_cost;
 
 static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD2, 23, 20},
     {CSN_CONV_WINOGRAD3, 34, 29},
     {CSN_CONV_WINOGRAD4, 49, 41},
-    {CSN_CONV_WINOGRAD6, 113, 103},
+    {CSN_CONV_WINOGRAD6, 113, 103, 256 * 256},
 };
 
 static const winograd_cost planar_winograd_costs[] = {
@@ -69,7 +71,9 @@ typedef struct {
 static choice least_winograd(const winograd_cost *rows, size_t count, const csn_conv *conv, const csn_tensor *out,
                              const csn_conv_options *options, double rate, choice best) {
   for (size_t i = 0; i < count; i++) {
-    if (csn_winograd_outputs(rows[i].algorithm) > options->winograd_limit) continue;
+    if (csn_winograd_outputs(rows[i].algorithm) > options->winograd_limit ||
+        (int64_t)out->height * out->width < rows[i].pixels)
+      continue;
     const double cost = cost_of(&rows[i], conv, out, rate);
     if (cost < best.cost) best = (choice){rows[i].algorithm, cost};
   }

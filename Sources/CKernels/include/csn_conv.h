@@ -84,9 +84,9 @@ typedef enum {
 typedef struct {
   /// CSN_CONV_AUTO, or the algorithm to use.
   csn_conv_algorithm algorithm;
-  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 4 (default), 3, 2, 0 for none; or 6, which gains a few
-  /// percent on large images at three to four times the rounding error of 4 (itself about ten times that of the
-  /// direct algorithm). 0 rules out Strassen's algorithm too.
+  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 6 (default), for large images alone, at three to four times
+  /// the rounding error of 4 (itself about ten times that of the direct algorithm); 4, 3, 2; 0 for none. 0 rules out
+  /// Strassen's algorithm too.
   int32_t winograd_limit;
   /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false. It does where input or
   /// output are paired.

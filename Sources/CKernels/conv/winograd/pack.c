@@ -2,17 +2,15 @@
 
 #include "conv/winograd/winograd.h"
 
-enum { most_taps = 4 };
-
 /// The matrix G of n rows: row j is [1, p, p^2...] / prod over the other points of (p - q); the last row, for the point
 /// at infinity, is [0, 0... 1].
-static void filter_matrix(int n, int taps, double matrix[8][most_taps]) {
+static void filter_matrix(int n, int taps, double matrix[8][csn_winograd_most_taps]) {
   static const double points[csn_winograd_most_inputs + 1][7] = {
-      [4] = {0, CSN_WINOGRAD2_A, -CSN_WINOGRAD2_A},
-      [5] = {0, CSN_WINOGRAD3_A, -CSN_WINOGRAD3_A, CSN_WINOGRAD3_B},
-      [6] = {0, CSN_WINOGRAD4_A, -CSN_WINOGRAD4_A, CSN_WINOGRAD4_B, -CSN_WINOGRAD4_B},
-      [7] = {0, CSN_WINOGRAD44_A, -CSN_WINOGRAD44_A, CSN_WINOGRAD44_B, -CSN_WINOGRAD44_B, CSN_WINOGRAD44_C},
-      [8] = {0, CSN_WINOGRAD6_A, -CSN_WINOGRAD6_A, CSN_WINOGRAD6_B, -CSN_WINOGRAD6_B, CSN_WINOGRAD6_C, -CSN_WINOGRAD6_C},
+      [4] = {0, CSN_POINTS4_A, -CSN_POINTS4_A},
+      [5] = {0, CSN_POINTS5_A, -CSN_POINTS5_A, CSN_POINTS5_B},
+      [6] = {0, CSN_POINTS6_A, -CSN_POINTS6_A, CSN_POINTS6_B, -CSN_POINTS6_B},
+      [7] = {0, CSN_POINTS7_A, -CSN_POINTS7_A, CSN_POINTS7_B, -CSN_POINTS7_B, CSN_POINTS7_C},
+      [8] = {0, CSN_POINTS8_A, -CSN_POINTS8_A, CSN_POINTS8_B, -CSN_POINTS8_B, CSN_POINTS8_C, -CSN_POINTS8_C},
   };
   const double *p = points[n];
   for (int j = 0; j < n - 1; j++) {
@@ -25,8 +23,8 @@ static void filter_matrix(int n, int taps, double matrix[8][most_taps]) {
 }
 
 /// G g G^T of one filter, into `out` of n x n.
-static void transform_filter(int n, int taps, double matrix[8][most_taps], const float *filter, double *out) {
-  double half[8][most_taps] = {0};
+static void transform_filter(int n, int taps, double matrix[8][csn_winograd_most_taps], const float *filter, double *out) {
+  double half[8][csn_winograd_most_taps] = {0};
   for (int i = 0; i < n; i++)
     for (int x = 0; x < taps; x++)
       for (int y = 0; y < taps; y++) half[i][x] += matrix[i][y] * filter[y * taps + x];
@@ -49,7 +47,7 @@ static void cut_piece(const csn_conv *conv, const float *kernel, csn_winograd_pi
 
 void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed) {
   const int n = csn_winograd_inputs(algorithm), taps = csn_winograd_taps(algorithm);
-  double matrix[8][most_taps], filter[64];
+  double matrix[8][csn_winograd_most_taps], filter[64];
   filter_matrix(n, taps, matrix);
   const int down = csn_winograd_pieces(algorithm, conv->kernel_h, conv->stride_h);
   const int across = csn_winograd_pieces(algorithm, conv->kernel_w, conv->stride_w);
@@ -62,7 +60,7 @@ void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const
     for (ptrdiff_t in = 0; in < conv->in_channels; in++) {
       const float *kernel = weights + (out * conv->in_channels + in) * conv->kernel_h * conv->kernel_w;
       for (int piece = 0; piece < down * across; piece++) {
-        float part[most_taps * most_taps];
+        float part[csn_winograd_most_taps * csn_winograd_most_taps];
         cut_piece(conv, kernel, csn_winograd_piece_at(algorithm, conv->kernel_h, conv->stride_h, piece / across),
                   csn_winograd_piece_at(algorithm, conv->kernel_w, conv->stride_w, piece % across), taps, part);
         transform_filter(n, taps, matrix, part, filter);

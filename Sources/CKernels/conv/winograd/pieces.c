@@ -83,8 +83,6 @@ typedef struct {
   float *copy;
 } phase_job;
 
-static int clamped(int value, int end) { return value < 0 ? 0 : value < end ? value : end - 1; }
-
 /// Copies one phase of one channel, framed by the padding.
 static void stage_phase(void *context, int index, int worker) {
   (void)worker;
@@ -97,12 +95,12 @@ static void stage_phase(void *context, int index, int worker) {
   const float *from = job->in + image * in->image_stride + plane / (down * across) * in->block_stride;
   float *to = job->copy + image * source->image_stride + plane * source->block_stride;
   // Pixels that exist.
-  const int begin = clamped((int)csn_ceil_div(-first_x, conv->stride_w), source->width + 1);
-  const int end = clamped((int)csn_ceil_div(in->width - first_x, conv->stride_w), source->width + 1);
+  const int begin = csn_clamped((int)csn_ceil_div(-first_x, conv->stride_w), source->width + 1);
+  const int end = csn_clamped((int)csn_ceil_div(in->width - first_x, conv->stride_w), source->width + 1);
   const bool has_edges = csn_conv_has_edges(conv);
   for (int row = 0; row < source->height; row++, to += source->row_stride) {
     int y = first_y + row * conv->stride_h;
-    if (has_edges) y = clamped(y, in->height);
+    if (has_edges) y = csn_clamped(y, in->height);
     if (y < 0 || y >= in->height) {
       memset(to, 0, sizeof(float) * (size_t)source->width);
       continue;

@@ -19,6 +19,8 @@ enum {
   // Scratch of a round, by frequency.
   round_bytes = 4 << 20,
   chunks_per_thread = 8,
+  // An input larger than this comes from behind the second-level cache, and should be on its way before its turn.
+  far_input_bytes = 4 << 20,
   // Fewer tiles than this don't pay for a chunk of their own, nor less than the registers hold.
   chunk_tiles = 6,
   // Weights of one chunk of the middle step, by frequency.
@@ -32,6 +34,8 @@ typedef struct {
   float *out;
   char *scratch;
   int m, n, in_blocks, out_blocks;
+  // By tiles: whether the input comes from far.
+  bool fetches_input;
   // The round: its tiles, and its transformed input and output, [frequency][block][tile][16], its
   // frequencies frequency_stride() apart.
   int first, count;
@@ -200,10 +204,51 @@ static const float *panel_weights(const winograd_job *job, int frequency, int pa
   return job->weights + ((ptrdiff_t)frequency * job->plan->panels + panel) * size;
 }
 
+/// The blocked input of some tiles, to be fetched beside the products of others: row by row of every block, a piece of a
+/// row at a time.
+typedef struct {
+  const winograd_job *job;
+  /// Tiles that are left, the first ones in one row.
+  int tile, end;
+  /// Where the next piece begins; and pieces of a row.
+  int block, row, piece, pieces;
+} input_fetch;
+
+/// Fetches the input of tiles [first, end) with `turns` pieces or fewer.
+static input_fetch input_fetch_make(const winograd_job *job, int first, int end, int turns) {
+  const int rows = csn_tensor_blocks(&job->plan->in) * job->n;
+  return (input_fetch){.job = job, .tile = first, .end = end, .pieces = turns > rows ? turns / rows : 1};
+}
+
+/// The next piece; false where none is left.
+static bool next_piece(input_fetch *fetch, const float **begin, const float **end) {
+  const winograd_job *job = fetch->job;
+  const csn_tensor *in = &job->plan->in;
+  if (fetch->tile >= fetch->end) return false;
+  const tile_place place = place_of(job->plan, fetch->tile);
+  const int tiles = (int)csn_min64(fetch->end - fetch->tile, job->plan->tiles_x - place.x);
+  const int y = csn_clamped(place.y * job->m - job->plan->conv.pad_top + fetch->row, in->height);
+  const int left = csn_clamped(place.x * job->m - job->plan->conv.pad_left, in->width);
+  const int pixels = (int)csn_min64(tiles * job->m, in->width - left);
+  const float *row = job->in + place.image * in->image_stride + fetch->block * in->block_stride + y * in->row_stride +
+                     (ptrdiff_t)left * csn_block;
+  *begin = row + (ptrdiff_t)csn_share(pixels, fetch->piece, fetch->pieces) * csn_block;
+  *end = row + (ptrdiff_t)csn_share(pixels, fetch->piece + 1, fetch->pieces) * csn_block;
+  if (++fetch->piece < fetch->pieces) return true;
+  fetch->piece = 0;
+  if (++fetch->row < job->n) return true;
+  fetch->row = 0;
+  if (++fetch->block < csn_tensor_blocks(in)) return true;
+  fetch->block = 0;
+  fetch->tile += tiles;
+  return true;
+}
+
 /// Multiplies one frequency of all tiles by panels [first, end), one pass of input blocks after another, and fetches
-/// the weights of each next pass: after the last panel's those at `next` (NULL for none).
+/// meanwhile: pieces of `input`, or where there are none the weights of each next pass, after the last panel's those at
+/// `next` (NULL for none).
 static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
-                     int first, int end, const float *next) {
+                     int first, int end, const float *next, input_fetch *input) {
   const csn_tile_kernels *kernels = csn_tile_kernels_for(job->plan->level);
   const ptrdiff_t plane = (ptrdiff_t)count * csn_block, block_weights = csn_block * csn_panel;
   const int parts = (count - 1) / kernels->pixels + 1, depth = job->plan->depth;
@@ -221,10 +266,10 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
         ahead = weights + tile.blocks * block_weights;
       else if (panel + 1 < end)
         ahead = panel_weights(job, frequency, panel + 1);
+      const float *ahead_end = ahead ? ahead + csn_min64(depth, job->in_blocks - after) * block_weights : NULL;
+      if (input) next_piece(input, &ahead, &ahead_end);
       csn_fetch fetch = {0};
-      if (ahead)
-        fetch = csn_fetch_make(kernels, ahead, ahead + csn_min64(depth, job->in_blocks - after) * block_weights,
-                               strips * parts, count / parts, tile.blocks);
+      if (ahead) fetch = csn_fetch_make(kernels, ahead, ahead_end, strips * parts, count / parts, tile.blocks);
       for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
         tile.in = transformed + frequency * frequency_stride(job->in_blocks, count) + from * plane;
         tile.out = products + frequency * frequency_stride(job->out_blocks, count) + block * plane;
@@ -276,9 +321,15 @@ static void run_tiles(void *context, int chunk, int worker) {
   for (int block = 0; block < job->in_blocks; block++)
     transform_inputs(job, transformed, count, base, block, 0, count);
   const int frequencies = job->n * job->n;
+  const int turns = frequencies * plan->panels * (int)csn_ceil_div(job->in_blocks, plan->depth);
+  const int next = csn_pool_likely_next(chunk, worker, plan->threads);
+  input_fetch fetch = {0};
+  if (job->fetches_input && next >= 0 && next < plan->tile_chunks)
+    fetch = input_fetch_make(job, csn_share(plan->tiles, next, plan->tile_chunks),
+                             csn_share(plan->tiles, next + 1, plan->tile_chunks), turns);
   for (int frequency = 0; frequency < frequencies; frequency++)
     multiply(job, transformed, products, count, frequency, 0, plan->panels,
-             panel_weights(job, (frequency + 1) % frequencies, 0));
+             panel_weights(job, (frequency + 1) % frequencies, 0), &fetch);
   for (int block = 0; block < job->out_blocks; block++)
     transform_outputs(job, products, count, base, block, 0, count);
 }
@@ -301,7 +352,7 @@ static void run_products(void *context, int chunk, int worker) {
   const int parts = job->product_parts, next = csn_pool_likely_next(chunk, worker, job->plan->threads);
   multiply(job, job->transformed, job->products, job->count, chunk / parts, first_panel(job, chunk),
            csn_share(job->plan->panels, chunk % parts + 1, parts),
-           next < 0 ? NULL : panel_weights(job, next / parts, first_panel(job, next)));
+           next < 0 ? NULL : panel_weights(job, next / parts, first_panel(job, next)), NULL);
 }
 
 static void run_outputs(void *context, int chunk, int worker) {
@@ -340,6 +391,8 @@ void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *w
       .residual = residual, .out = out, .scratch = scratch, .m = csn_winograd_outputs(plan->algorithm), .n = csn_winograd_inputs(plan->algorithm),
       .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv), .out_blocks = csn_tensor_blocks(&plan->out),
   };
+  const int64_t input_bytes = (int64_t)plan->in.images * csn_tensor_blocks(&plan->in) * plan->in.block_stride * 4;
+  job.fetches_input = plan->in.layout == CSN_BLOCKED && input_bytes > far_input_bytes;
   if (csn_conv_is_planar(plan->algorithm)) {
     csn_winograd_stage_phases(plan, in, scratch, pool);
     job.in = scratch;

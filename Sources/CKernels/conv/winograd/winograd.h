@@ -12,18 +12,18 @@
 // part of the input: tap t of a dimension with stride s is tap t / s of the pixels whose place is t % s modulo s, their
 // phase.
 
-#define CSN_WINOGRAD2_A 1.0
-#define CSN_WINOGRAD3_A 0.75
-#define CSN_WINOGRAD3_B 2.0
-#define CSN_WINOGRAD4_A 0.75
-#define CSN_WINOGRAD4_B 1.5
-// F(4 x 4, 4 x 4).
-#define CSN_WINOGRAD44_A 0.5625
-#define CSN_WINOGRAD44_B 1.125
-#define CSN_WINOGRAD44_C 2.5
-#define CSN_WINOGRAD6_A 0.5
-#define CSN_WINOGRAD6_B 1.0
-#define CSN_WINOGRAD6_C 1.75
+// By n.
+#define CSN_POINTS4_A 1.0
+#define CSN_POINTS5_A 0.75
+#define CSN_POINTS5_B 2.0
+#define CSN_POINTS6_A 0.75
+#define CSN_POINTS6_B 1.5
+#define CSN_POINTS7_A 0.5625
+#define CSN_POINTS7_B 1.125
+#define CSN_POINTS7_C 2.5
+#define CSN_POINTS8_A 0.5
+#define CSN_POINTS8_B 1.0
+#define CSN_POINTS8_C 1.75
 
 /// A piece in one dimension: the phase of its pixels, and which of their taps is its first.
 typedef struct {
@@ -67,8 +67,8 @@ typedef struct {
 /// Transforms a tile back, adds bias and residual, applies bounds, and stores.
 typedef void (*csn_winograd_output)(const float *in, ptrdiff_t stride, const csn_winograd_target *target);
 
-/// The largest n.
-enum { csn_winograd_most_inputs = 8 };
+/// The largest n and r.
+enum { csn_winograd_most_inputs = 8, csn_winograd_most_taps = 4 };
 
 /// The transforms of one variant, by n; NULL where there are none.
 typedef struct {

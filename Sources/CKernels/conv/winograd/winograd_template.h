@@ -57,14 +57,14 @@ typedef float vector_unaligned __attribute__((ext_vector_type(CSN_TARGET_LANES),
 /// Results of an input transform at once: those of a tile's width, still in registers.
 enum { part_results = 2 };
 
-// One-dimensional transforms, of the input in parts of two results.
+// One-dimensional transforms, by n; of the input in parts of two results.
 
-CSN_INLINE void input2(const int part, const vector d[4], vector r[2]) {
+CSN_INLINE void input4(const int part, const vector d[4], vector r[2]) {
   r[0] = part == 0 ? d[2] - d[0] : d[2] + d[1];
   r[1] = part == 0 ? d[3] - d[1] : d[2] - d[1];
 }
 
-CSN_INLINE void output2(const vector m[4], vector y[2]) {
+CSN_INLINE void output4(const vector m[4], vector y[2]) {
   y[0] = m[0] + (m[1] + m[2]);
   y[1] = (m[1] - m[2]) + m[3];
 }
@@ -82,40 +82,40 @@ CSN_INLINE vector cubic(double e, double c, const vector *d) {
   return csn_fma(splat(c * e), d[0], csn_fma(splat(-e), d[1], csn_fma(splat(-c), d[2], d[3])));
 }
 
-CSN_INLINE void input3(const int part, const vector d[5], vector r[2]) {
-  const double a2 = CSN_WINOGRAD3_A * CSN_WINOGRAD3_A, b = CSN_WINOGRAD3_B;
+CSN_INLINE void input5(const int part, const vector d[5], vector r[2]) {
+  const double a2 = CSN_POINTS5_A * CSN_POINTS5_A, b = CSN_POINTS5_B;
   if (part == 0) {
     CSN_UNROLL for (int i = 0; i < 2; i++) r[i] = cubic(a2, b, d + i);
   } else if (part == 1) {
-    pair(CSN_WINOGRAD3_A, csn_fma(splat(-b), d[2], d[3]), csn_fma(splat(-b), d[1], d[2]), r);
+    pair(CSN_POINTS5_A, csn_fma(splat(-b), d[2], d[3]), csn_fma(splat(-b), d[1], d[2]), r);
   } else {
     r[0] = csn_fma(splat(-a2), d[1], d[3]);
   }
 }
 
-CSN_INLINE void output3(const vector m[5], vector y[3]) {
-  const double a = CSN_WINOGRAD3_A, b = CSN_WINOGRAD3_B;
+CSN_INLINE void output5(const vector m[5], vector y[3]) {
+  const double a = CSN_POINTS5_A, b = CSN_POINTS5_B;
   vector sum = m[1] + m[2], odd = m[1] - m[2];
   y[0] = m[0] + (sum + m[3]);
   y[1] = csn_fma(splat(b), m[3], splat(a) * odd);
   y[2] = csn_fma(splat(b * b), m[3], csn_fma(splat(a * a), sum, m[4]));
 }
 
-CSN_INLINE void input4(const int part, const vector d[6], vector r[2]) {
-  const double a2 = CSN_WINOGRAD4_A * CSN_WINOGRAD4_A, b2 = CSN_WINOGRAD4_B * CSN_WINOGRAD4_B;
+CSN_INLINE void input6(const int part, const vector d[6], vector r[2]) {
+  const double a2 = CSN_POINTS6_A * CSN_POINTS6_A, b2 = CSN_POINTS6_B * CSN_POINTS6_B;
   const vector sum = splat(-(a2 + b2)), product = splat(a2 * b2);
   if (part == 0) {
     r[0] = csn_fma(product, d[0], csn_fma(sum, d[2], d[4]));
     r[1] = csn_fma(product, d[1], csn_fma(sum, d[3], d[5]));
   } else if (part == 1) {
-    pair(CSN_WINOGRAD4_A, csn_fma(splat(-b2), d[2], d[4]), csn_fma(splat(-b2), d[1], d[3]), r);
+    pair(CSN_POINTS6_A, csn_fma(splat(-b2), d[2], d[4]), csn_fma(splat(-b2), d[1], d[3]), r);
   } else {
-    pair(CSN_WINOGRAD4_B, csn_fma(splat(-a2), d[2], d[4]), csn_fma(splat(-a2), d[1], d[3]), r);
+    pair(CSN_POINTS6_B, csn_fma(splat(-a2), d[2], d[4]), csn_fma(splat(-a2), d[1], d[3]), r);
   }
 }
 
-CSN_INLINE void output4(const vector m[6], vector y[4]) {
-  const double a = CSN_WINOGRAD4_A, b = CSN_WINOGRAD4_B;
+CSN_INLINE void output6(const vector m[6], vector y[4]) {
+  const double a = CSN_POINTS6_A, b = CSN_POINTS6_B;
   vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
   y[0] = m[0] + (sum_a + sum_b);
   y[1] = csn_fma(splat(b), odd_b, splat(a) * odd_a);
@@ -123,9 +123,9 @@ CSN_INLINE void output4(const vector m[6], vector y[4]) {
   y[3] = csn_fma(splat(b * b * b), odd_b, csn_fma(splat(a * a * a), odd_a, m[5]));
 }
 
-CSN_INLINE void input44(const int part, const vector d[7], vector r[2]) {
-  const double a2 = CSN_WINOGRAD44_A * CSN_WINOGRAD44_A, b2 = CSN_WINOGRAD44_B * CSN_WINOGRAD44_B,
-               c = CSN_WINOGRAD44_C, sum = a2 + b2, product = a2 * b2;
+CSN_INLINE void input7(const int part, const vector d[7], vector r[2]) {
+  const double a2 = CSN_POINTS7_A * CSN_POINTS7_A, b2 = CSN_POINTS7_B * CSN_POINTS7_B,
+               c = CSN_POINTS7_C, sum = a2 + b2, product = a2 * b2;
   if (part == 0) {
     CSN_UNROLL for (int i = 0; i < 2; i++) {
       const vector even = csn_fma(splat(product), d[i + 1], csn_fma(splat(-sum), d[i + 3], d[i + 5]));
@@ -133,16 +133,16 @@ CSN_INLINE void input44(const int part, const vector d[7], vector r[2]) {
       r[i] = csn_fma(splat(-c), odd, even);
     }
   } else if (part == 1) {
-    pair(CSN_WINOGRAD44_A, cubic(b2, c, d + 2), cubic(b2, c, d + 1), r);
+    pair(CSN_POINTS7_A, cubic(b2, c, d + 2), cubic(b2, c, d + 1), r);
   } else if (part == 2) {
-    pair(CSN_WINOGRAD44_B, cubic(a2, c, d + 2), cubic(a2, c, d + 1), r);
+    pair(CSN_POINTS7_B, cubic(a2, c, d + 2), cubic(a2, c, d + 1), r);
   } else {
     r[0] = csn_fma(splat(product), d[1], csn_fma(splat(-sum), d[3], d[5]));
   }
 }
 
-CSN_INLINE void output44(const vector m[7], vector y[4]) {
-  const double a = CSN_WINOGRAD44_A, b = CSN_WINOGRAD44_B, c = CSN_WINOGRAD44_C;
+CSN_INLINE void output7(const vector m[7], vector y[4]) {
+  const double a = CSN_POINTS7_A, b = CSN_POINTS7_B, c = CSN_POINTS7_C;
   vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
   y[0] = m[0] + (sum_a + (sum_b + m[5]));
   y[1] = csn_fma(splat(c), m[5], csn_fma(splat(b), odd_b, splat(a) * odd_a));
@@ -156,24 +156,24 @@ CSN_INLINE vector quartic(double p, double q, vector low, vector middle, vector 
   return csn_fma(splat(p * q), low, csn_fma(splat(-(p + q)), middle, high));
 }
 
-CSN_INLINE void input6(const int part, const vector d[8], vector r[2]) {
-  const double a2 = CSN_WINOGRAD6_A * CSN_WINOGRAD6_A, b2 = CSN_WINOGRAD6_B * CSN_WINOGRAD6_B,
-               c2 = CSN_WINOGRAD6_C * CSN_WINOGRAD6_C;
+CSN_INLINE void input8(const int part, const vector d[8], vector r[2]) {
+  const double a2 = CSN_POINTS8_A * CSN_POINTS8_A, b2 = CSN_POINTS8_B * CSN_POINTS8_B,
+               c2 = CSN_POINTS8_C * CSN_POINTS8_C;
   const vector s1 = splat(-(a2 + b2 + c2)), s2 = splat(a2 * b2 + b2 * c2 + a2 * c2), s3 = splat(-a2 * b2 * c2);
   if (part == 0) {
     r[0] = csn_fma(s3, d[0], csn_fma(s2, d[2], csn_fma(s1, d[4], d[6])));
     r[1] = csn_fma(s3, d[1], csn_fma(s2, d[3], csn_fma(s1, d[5], d[7])));
   } else if (part == 1) {
-    pair(CSN_WINOGRAD6_A, quartic(b2, c2, d[2], d[4], d[6]), quartic(b2, c2, d[1], d[3], d[5]), r);
+    pair(CSN_POINTS8_A, quartic(b2, c2, d[2], d[4], d[6]), quartic(b2, c2, d[1], d[3], d[5]), r);
   } else if (part == 2) {
-    pair(CSN_WINOGRAD6_B, quartic(a2, c2, d[2], d[4], d[6]), quartic(a2, c2, d[1], d[3], d[5]), r);
+    pair(CSN_POINTS8_B, quartic(a2, c2, d[2], d[4], d[6]), quartic(a2, c2, d[1], d[3], d[5]), r);
   } else {
-    pair(CSN_WINOGRAD6_C, quartic(a2, b2, d[2], d[4], d[6]), quartic(a2, b2, d[1], d[3], d[5]), r);
+    pair(CSN_POINTS8_C, quartic(a2, b2, d[2], d[4], d[6]), quartic(a2, b2, d[1], d[3], d[5]), r);
   }
 }
 
-CSN_INLINE void output6(const vector m[8], vector y[6]) {
-  const double a = CSN_WINOGRAD6_A, b = CSN_WINOGRAD6_B, c = CSN_WINOGRAD6_C;
+CSN_INLINE void output8(const vector m[8], vector y[6]) {
+  const double a = CSN_POINTS8_A, b = CSN_POINTS8_B, c = CSN_POINTS8_C;
   vector sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4], sum_c = m[5] + m[6],
          odd_c = m[5] - m[6];
   y[0] = m[0] + (sum_a + sum_b + sum_c);
@@ -192,11 +192,11 @@ CSN_INLINE void output6(const vector m[8], vector y[6]) {
 /// where one is left, that.
 CSN_INLINE void input_part(const int n, const int part, const vector *d, vector *r) {
   switch (n) {
-    case 4: input2(part, d, r); break;
-    case 5: input3(part, d, r); break;
-    case 6: input4(part, d, r); break;
-    case 7: input44(part, d, r); break;
-    default: input6(part, d, r); break;
+    case 4: input4(part, d, r); break;
+    case 5: input5(part, d, r); break;
+    case 6: input6(part, d, r); break;
+    case 7: input7(part, d, r); break;
+    default: input8(part, d, r); break;
   }
 }
 
@@ -208,11 +208,11 @@ CSN_INLINE int result_at(const int n, const int part, int i) { return part > 0 ?
 
 CSN_INLINE void output_line(const int n, const vector *m, vector *y) {
   switch (n) {
-    case 4: output2(m, y); break;
-    case 5: output3(m, y); break;
-    case 6: output4(m, y); break;
-    case 7: output44(m, y); break;
-    default: output6(m, y); break;
+    case 4: output4(m, y); break;
+    case 5: output5(m, y); break;
+    case 6: output6(m, y); break;
+    case 7: output7(m, y); break;
+    default: output8(m, y); break;
   }
 }
 
