@@ -40,7 +40,8 @@ struct ConvCase: Sendable, CustomStringConvertible {
     if !paired.isEmpty || algorithm == CSN_CONV_PLANAR_BF16 {
       return availableLevels.filter { csn_cpu_level_has_amx($0) }
     }
-    return rounds ? availableLevels.filter { csn_cpu_level_has_bf16($0) } : availableLevels
+    let needsPairs = rounds || algorithm == CSN_CONV_WINOGRAD2_BF16
+    return needsPairs ? availableLevels.filter { csn_cpu_level_has_bf16($0) } : availableLevels
   }
 
   var description: String {
@@ -176,12 +177,20 @@ func run(_ test: ConvCase, level: csn_cpu_level, threads: Int, x: [Float], w: [F
 }
 
 /// Runs a case at every level and thread count, against the reference; `tolerance` is relative to the sum of the terms'
-/// magnitudes.
-func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation) {
+/// magnitudes. With `integers`, inputs are integers of three bits, and weights four times such: small sums of them are
+/// exact in bf16.
+func check(
+  _ test: ConvCase, tolerance: Double, integers: Bool = false,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
   var numbers = Numbers(seed: UInt64(test.inChannels * 31 + test.size.0))
   let (oh, ow) = test.outSize
-  let x = numbers.array(test.images * test.inChannels * test.size.0 * test.size.1)
-  let w = numbers.array(test.weightCount)
+  var x = numbers.array(test.images * test.inChannels * test.size.0 * test.size.1)
+  var w = numbers.array(test.weightCount)
+  if integers {
+    x = x.map { ($0 * 4).rounded() }
+    w = w.map { 4 * ($0 * 4).rounded() }
+  }
   let b = numbers.array(test.outChannels)
   let r = numbers.array(test.images * test.outChannels * oh * ow)
   let added = test.paired.contains(.residual) ? r.map(roundedToBF16) : r
@@ -422,6 +431,12 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     check(test, tolerance: 1e-6)
   }
 
+  @Test(arguments: winogradCases + winogradEdgeCases) func winograd2BF16(_ test: ConvCase) {
+    var test = test
+    test.algorithm = CSN_CONV_WINOGRAD2_BF16
+    check(test, tolerance: 1e-6, integers: true)
+  }
+
   @Test(arguments: winogradCases + winogradEdgeCases) func winograd3(_ test: ConvCase) {
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD3
@@ -633,6 +648,25 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     }
   }
 
+  @Test func dotProductsAreChosenWhereRoundingIsAllowed() {
+    var options = csn_conv_default_options()
+    options.allow_bf16 = true
+    for level in availableLevels where csn_cpu_level_has_bf16(level) && !csn_cpu_level_has_amx(level) {
+      options.level = level
+      func choice(_ channels: Int32, _ size: Int, kernel: Int32 = 3) -> csn_conv_algorithm {
+        var conv = csn_conv_make(channels, channels, kernel, kernel)
+        let pad = kernel / 2
+        (conv.pad_top, conv.pad_left, conv.pad_bottom, conv.pad_right) = (pad, pad, pad, pad)
+        var x = tensor(1, Int(channels), (size, size))
+        return csn_conv_select(&conv, &x, &x, &options)
+      }
+      #expect(choice(512, 14, kernel: 1) == CSN_CONV_BF16)
+      #expect(choice(64, 56) == CSN_CONV_WINOGRAD4)
+      #expect(choice(256, 14) == CSN_CONV_WINOGRAD2_BF16)
+      #expect(choice(512, 7) == CSN_CONV_WINOGRAD2_BF16)
+    }
+  }
+
   @Test func planarBF16IsRefusedForOtherShapes() {
     func weights(_ channels: Int32, _ kernel: (Int32, Int32), _ change: (inout csn_conv) -> Void = { _ in })
       -> Int
@@ -657,6 +691,10 @@ func check(_ test: ConvCase, tolerance: Double, sourceLocation: SourceLocation =
     options.level = CSN_CPU_PORTABLE
     options.algorithm = CSN_CONV_BF16
     #expect(csn_conv_plan_make(&plan, &conv, &shape, &shape, nil, &options) == CSN_UNSUPPORTED)
+    var square = csn_conv_make(32, 32, 3, 3)
+    (square.pad_top, square.pad_left, square.pad_bottom, square.pad_right) = (1, 1, 1, 1)
+    options.algorithm = CSN_CONV_WINOGRAD2_BF16
+    #expect(csn_conv_plan_make(&plan, &square, &shape, &shape, nil, &options) == CSN_UNSUPPORTED)
     options.algorithm = CSN_CONV_AUTO
     options.allow_bf16 = true
     #expect(csn_conv_plan_make(&plan, &conv, &shape, &shape, nil, &options) == CSN_OK)

@@ -56,6 +56,9 @@ static inline int csn_winograd_inputs(csn_conv_algorithm algorithm) {
   return csn_winograd_outputs(algorithm) + csn_winograd_taps(algorithm) - 1;
 }
 
+/// Blocks of its products' inputs: pairs for bf16.
+int csn_winograd_product_blocks(csn_conv_algorithm algorithm, const csn_conv *conv);
+
 /// Whether a kernel can be cut into pieces for a Winograd algorithm, and the blocks of input channels that all pieces
 /// together have.
 bool csn_winograd_serves(csn_conv_algorithm algorithm, const csn_conv *conv);

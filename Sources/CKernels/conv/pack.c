@@ -52,7 +52,7 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
   if (algorithm == CSN_CONV_PLANAR)
     per_panel = conv->in_channels * taps;
   else if (csn_winograd_outputs(algorithm))
-    per_panel = (int64_t)csn_winograd_in_blocks(algorithm, conv) * csn_block * n * n;
+    per_panel = (int64_t)csn_winograd_product_blocks(algorithm, conv) * csn_block * n * n;
   else if (algorithm == CSN_CONV_BF16)
     per_panel = (int64_t)csn_bf16_blocks(conv) * csn_block * taps;
   else if (algorithm == CSN_CONV_PLANAR_BF16)

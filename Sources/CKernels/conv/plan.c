@@ -34,13 +34,15 @@ const char *csn_conv_algorithm_name(csn_conv_algorithm algorithm) {
       [CSN_CONV_PLANAR_WINOGRAD44] = "planar-winograd44",
       [CSN_CONV_STRASSEN] = "strassen",
       [CSN_CONV_PLANAR_BF16] = "planar-bf16",
+      [CSN_CONV_WINOGRAD2_BF16] = "winograd2-bf16",
   };
   return (unsigned)algorithm < sizeof names / sizeof *names && names[algorithm] ? names[algorithm] : "unknown";
 }
 
 int csn_winograd_outputs(csn_conv_algorithm algorithm) {
   switch (algorithm) {
-    case CSN_CONV_WINOGRAD2: return 2;
+    case CSN_CONV_WINOGRAD2:
+    case CSN_CONV_WINOGRAD2_BF16: return 2;
     case CSN_CONV_WINOGRAD3: return 3;
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_PLANAR_WINOGRAD4:
@@ -72,6 +74,7 @@ bool csn_conv_serves(csn_conv_algorithm algorithm, const csn_conv *conv) {
     case CSN_CONV_BF16: return conv->groups == 1;
     case CSN_CONV_DEPTHWISE: return conv->groups == conv->in_channels && conv->groups == conv->out_channels;
     case CSN_CONV_WINOGRAD2:
+    case CSN_CONV_WINOGRAD2_BF16:
     case CSN_CONV_WINOGRAD3:
     case CSN_CONV_WINOGRAD4:
     case CSN_CONV_WINOGRAD6:
@@ -154,7 +157,8 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (algorithm == CSN_CONV_AUTO) algorithm = csn_conv_select(conv, in, out, options);
   if (!csn_conv_serves(algorithm, conv) || csn_conv_is_planar(algorithm) != (in->layout == CSN_PLANAR))
     return CSN_UNSUPPORTED;
-  if (algorithm == CSN_CONV_BF16 && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
+  const bool has_pairs = algorithm == CSN_CONV_BF16 || algorithm == CSN_CONV_WINOGRAD2_BF16;
+  if (has_pairs && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
   plan->amx = runs_on_tiles(algorithm, options->level);
   if (algorithm == CSN_CONV_PLANAR_BF16 && !plan->amx) return CSN_UNSUPPORTED;
   // Dot products know no frame but zeros.

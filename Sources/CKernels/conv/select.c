@@ -12,11 +12,22 @@ typedef struct {
   int64_t pixels;
 } winograd_cost;
 
+typedef struct {
+  const winograd_cost *rows;
+  size_t count;
+} winograd_table;
+
+#define TABLE(rows) ((winograd_table){rows, sizeof rows / sizeof *rows})
+
 static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD2, 23, 20},
     {CSN_CONV_WINOGRAD3, 34, 29},
     {CSN_CONV_WINOGRAD4, 49, 41},
     {CSN_CONV_WINOGRAD6, 113, 103, 256 * 256},
+};
+
+static const winograd_cost bf16_winograd_costs[] = {
+    {CSN_CONV_WINOGRAD2_BF16, 31, 20},
 };
 
 static const winograd_cost planar_winograd_costs[] = {
@@ -68,14 +79,15 @@ typedef struct {
 } choice;
 
 /// The one of the least cost, `best` or a row's.
-static choice least_winograd(const winograd_cost *rows, size_t count, const csn_conv *conv, const csn_tensor *out,
+static choice least_winograd(winograd_table table, const csn_conv *conv, const csn_tensor *out,
                              const csn_conv_options *options, double rate, choice best) {
-  for (size_t i = 0; i < count; i++) {
-    if (csn_winograd_outputs(rows[i].algorithm) > options->winograd_limit ||
-        (int64_t)out->height * out->width < rows[i].pixels)
+  for (size_t i = 0; i < table.count; i++) {
+    const winograd_cost *row = &table.rows[i];
+    if (csn_winograd_outputs(row->algorithm) > options->winograd_limit ||
+        (int64_t)out->height * out->width < row->pixels)
       continue;
-    const double cost = cost_of(&rows[i], conv, out, rate);
-    if (cost < best.cost) best = (choice){rows[i].algorithm, cost};
+    const double cost = cost_of(row, conv, out, rate);
+    if (cost < best.cost) best = (choice){row->algorithm, cost};
   }
   return best;
 }
@@ -89,8 +101,7 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
     if (tiles && csn_conv_serves(CSN_CONV_PLANAR_BF16, conv)) return CSN_CONV_PLANAR_BF16;
     const choice direct = {CSN_CONV_PLANAR, direct_cost(CSN_CONV_PLANAR, conv, out, weights_rate)};
     if (!csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv)) return direct.algorithm;
-    return least_winograd(planar_winograd_costs, sizeof planar_winograd_costs / sizeof *planar_winograd_costs, conv, out,
-                          options, weights_rate, direct).algorithm;
+    return least_winograd(TABLE(planar_winograd_costs), conv, out, options, weights_rate, direct).algorithm;
   }
   if (tiles && csn_conv_serves(CSN_CONV_BF16, conv) && (paired || conv->in_channels >= bf16_channels))
     return CSN_CONV_BF16;
@@ -106,7 +117,8 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
     return best;
   // bf16 products are twice as fast, and their weights half as large.
   const double rate = bf16 ? bf16_weights_rate : weights_rate;
-  const choice direct = {best, direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1)};
-  return least_winograd(winograd_costs, sizeof winograd_costs / sizeof *winograd_costs, conv, out, options, rate, direct)
-      .algorithm;
+  choice least = {best, direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1)};
+  least = least_winograd(TABLE(winograd_costs), conv, out, options, rate, least);
+  if (bf16) least = least_winograd(TABLE(bf16_winograd_costs), conv, out, options, rate, least);
+  return least.algorithm;
 }

@@ -78,6 +78,8 @@ typedef enum {
   /// Planar input of at most four channels, rounded to bf16, and fp32 sums; where csn_cpu_has_amx(). Kernels up to 32
   /// wide, stride up to 8, one group, dilation 1.
   CSN_CONV_PLANAR_BF16 = 10,
+  /// CSN_CONV_WINOGRAD2 with transformed inputs and weights rounded to bf16, and fp32 sums; where csn_cpu_has_bf16().
+  CSN_CONV_WINOGRAD2_BF16 = 13,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.

@@ -10,6 +10,13 @@ static uint32_t weight(const csn_conv *conv, const float *weights, int out, int 
   return csn_to_bf16(weights[((ptrdiff_t)out * conv->in_channels + in) * taps + tap]);
 }
 
+void csn_bf16_store_half(float *pair, int half, float value) {
+  uint32_t word;
+  memcpy(&word, pair, sizeof word);
+  word = half ? (word & 0xffff) | csn_to_bf16(value) << 16 : (word & 0xffff0000) | csn_to_bf16(value);
+  memcpy(pair, &word, sizeof word);
+}
+
 void csn_bf16_pack(const csn_conv *conv, const float *weights, float *packed) {
   const int taps = conv->kernel_h * conv->kernel_w, blocks = csn_bf16_blocks(conv);
   for (int panel = 0; panel < csn_conv_panels(conv); panel++)

@@ -13,6 +13,9 @@ static inline int csn_bf16_blocks(const csn_conv *conv) { return (conv->in_chann
 /// floats apart.
 void csn_bf16_pair(const float *low, const float *high, ptrdiff_t step, float *out, int pixels);
 
+/// Rounds a value to a half of a pair, 0 for the low one; the other one stays.
+void csn_bf16_store_half(float *pair, int half, float value);
+
 extern const csn_tile_kernels csn_tile_kernels_bf16;
 
 /// Packs weights in pairs, rounded to bf16: [out/32][in/32][kernel_h][kernel_w][16][32].

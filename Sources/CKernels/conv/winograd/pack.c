@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "conv/bf16/bf16.h"
+
 #include "conv/winograd/winograd.h"
 
 /// The matrix G of n rows: row j is [1, p, p^2...] / prod over the other points of (p - q); the last row, for the point
@@ -23,7 +25,8 @@ static void filter_matrix(int n, int taps, double matrix[8][csn_winograd_most_ta
 }
 
 /// G g G^T of one filter, into `out` of n x n.
-static void transform_filter(int n, int taps, double matrix[8][csn_winograd_most_taps], const float *filter, double *out) {
+static void transform_filter(int n, int taps, double matrix[8][csn_winograd_most_taps], const float *filter,
+                             double *out) {
   double half[8][csn_winograd_most_taps] = {0};
   for (int i = 0; i < n; i++)
     for (int x = 0; x < taps; x++)
@@ -54,7 +57,9 @@ void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const
   const ptrdiff_t in_padded = (ptrdiff_t)csn_winograd_in_blocks(algorithm, conv) * csn_block;
   // Planar pieces follow each other, blocked ones begin with a block.
   const ptrdiff_t piece_channels = csn_conv_is_planar(algorithm) ? conv->in_channels : in_padded / (down * across);
-  const ptrdiff_t panels = csn_conv_panels(conv), frequency = panels * in_padded * csn_panel;
+  const bool paired = algorithm == CSN_CONV_WINOGRAD2_BF16;
+  const ptrdiff_t rows = (ptrdiff_t)csn_winograd_product_blocks(algorithm, conv) * csn_block;
+  const ptrdiff_t panels = csn_conv_panels(conv), frequency = panels * rows * csn_panel;
   memset(packed, 0, sizeof(float) * (size_t)(n * n * frequency));
   for (ptrdiff_t out = 0; out < conv->out_channels; out++)
     for (ptrdiff_t in = 0; in < conv->in_channels; in++) {
@@ -64,9 +69,15 @@ void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const
         cut_piece(conv, kernel, csn_winograd_piece_at(algorithm, conv->kernel_h, conv->stride_h, piece / across),
                   csn_winograd_piece_at(algorithm, conv->kernel_w, conv->stride_w, piece % across), taps, part);
         transform_filter(n, taps, matrix, part, filter);
-        float *place =
-            packed + (out / csn_panel * in_padded + piece * piece_channels + in) * csn_panel + out % csn_panel;
-        for (int f = 0; f < n * n; f++) place[f * frequency] = (float)filter[f];
+        const ptrdiff_t channel = piece * piece_channels + in;
+        const ptrdiff_t row = paired ? channel / (2 * csn_block) * csn_block + channel % csn_block : channel;
+        float *place = packed + (out / csn_panel * rows + row) * csn_panel + out % csn_panel;
+        for (int f = 0; f < n * n; f++, place += frequency) {
+          if (paired)
+            csn_bf16_store_half(place, channel / csn_block % 2, (float)filter[f]);
+          else
+            *place = (float)filter[f];
+        }
       }
     }
 }

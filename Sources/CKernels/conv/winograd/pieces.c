@@ -56,8 +56,14 @@ static int all_pieces(csn_conv_algorithm algorithm, const csn_conv *conv) {
 }
 
 int csn_winograd_in_blocks(csn_conv_algorithm algorithm, const csn_conv *conv) {
-  if (csn_conv_is_planar(algorithm)) return (int)csn_ceil_div(all_pieces(algorithm, conv) * conv->in_channels, csn_block);
-  return all_pieces(algorithm, conv) * (int)csn_ceil_div(conv->in_channels, csn_block);
+  const int pieces = all_pieces(algorithm, conv);
+  if (csn_conv_is_planar(algorithm)) return (int)csn_ceil_div(pieces * conv->in_channels, csn_block);
+  return pieces * (int)csn_ceil_div(conv->in_channels, csn_block);
+}
+
+int csn_winograd_product_blocks(csn_conv_algorithm algorithm, const csn_conv *conv) {
+  const int blocks = csn_winograd_in_blocks(algorithm, conv);
+  return algorithm == CSN_CONV_WINOGRAD2_BF16 ? (blocks + 1) / 2 : blocks;
 }
 
 /// Pixels of a phase that `tiles` tiles read.

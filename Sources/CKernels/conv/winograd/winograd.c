@@ -4,6 +4,8 @@
 // weights are read once.
 #include "conv/winograd/winograd.h"
 
+#include "conv/bf16/bf16.h"
+
 #include <string.h>
 
 enum {
@@ -30,10 +32,11 @@ enum {
 typedef struct {
   const csn_conv_plan *plan;
   const csn_winograd_kernels *kernels;
+  const csn_tile_kernels *tiles;
   const float *in, *weights, *bias, *residual;
   float *out;
   char *scratch;
-  int m, n, in_blocks, out_blocks;
+  int m, n, in_blocks, product_blocks, out_blocks;
   // By tiles: whether the input comes from far.
   bool fetches_input;
   // The round: its tiles, and its transformed input and output, [frequency][block][tile][16], its
@@ -50,6 +53,13 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
 #endif
   (void)level;
   return &csn_winograd_kernels_portable;
+}
+
+static const csn_tile_kernels *tiles_for(const csn_conv_plan *plan) {
+#if defined(__x86_64__)
+  if (plan->algorithm == CSN_CONV_WINOGRAD2_BF16) return &csn_tile_kernels_bf16;
+#endif
+  return csn_tile_kernels_for(plan->level);
 }
 
 /// Floats from one frequency to the next, of `count` tiles of some blocks: an odd number of cache lines, so that a
@@ -69,20 +79,26 @@ static size_t scratch_of(const csn_conv_plan *plan, int count) {
   return (size_t)(count * tile_bytes(plan)) + (size_t)(2 * n * n * csn_block) * sizeof(float);
 }
 
+/// Bytes of one frequency of `count` tiles' inputs, rounded to pairs; 0 where they aren't.
+static size_t pairs_of(const csn_conv_plan *plan, int count) {
+  if (plan->algorithm != CSN_CONV_WINOGRAD2_BF16) return 0;
+  return (size_t)csn_winograd_product_blocks(plan->algorithm, &plan->conv) * (size_t)count * csn_block * sizeof(float);
+}
+
 void csn_winograd_plan(csn_conv_plan *plan) {
   // Zeros around the input are not what its padding holds.
   if (csn_conv_has_edges(&plan->conv))
     plan->in.halo_top = plan->in.halo_left = plan->in.halo_bottom = plan->in.halo_right = 0;
   const int m = csn_winograd_outputs(plan->algorithm);
-  const int full = csn_tile_kernels_for(plan->level)->pixels;
+  const int full = tiles_for(plan)->pixels;
   plan->tiles_x = (plan->out.width - 1) / m + 1;
   plan->tiles_y = (plan->out.height - 1) / m + 1;
   const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
   const int64_t bytes = tile_bytes(plan), weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
   plan->tiles = (int32_t)tiles;
-  plan->depth = csn_conv_strip_depth(csn_tile_kernels_for(plan->level),
-                                     csn_winograd_in_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
+  plan->depth = csn_conv_strip_depth(tiles_for(plan), csn_winograd_product_blocks(plan->algorithm, &plan->conv),
+                                     csn_block * csn_block);
   const bool near = !csn_cpu_level_has_amx(plan->level) && tiles / plan->threads >= near_tiles;
   plan->by_frequency = weight_bytes > (near ? near_weight_bytes : cached_weight_bytes);
   if (plan->by_frequency) {
@@ -90,7 +106,8 @@ void csn_winograd_plan(csn_conv_plan *plan) {
     int64_t room = csn_max64(csn_max64(round_bytes, weight_bytes) / bytes, full);
     int64_t rounds = csn_ceil_div(tiles, room);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, rounds);
-    plan->scratch_bytes = scratch_of(plan, plan->round_tiles);
+    plan->worker_scratch = pairs_of(plan, plan->round_tiles);
+    plan->scratch_bytes = scratch_of(plan, plan->round_tiles) + plan->worker_scratch * (size_t)plan->threads;
   } else {
     int64_t room = csn_max64(chunk_bytes / bytes / full * full, full);
     int64_t chunks = csn_ceil_div(tiles, room);
@@ -98,7 +115,7 @@ void csn_winograd_plan(csn_conv_plan *plan) {
                                                                 csn_ceil_div(tiles, csn_max64(full, chunk_tiles))));
     plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
-    plan->worker_scratch = scratch_of(plan, plan->round_tiles);
+    plan->worker_scratch = scratch_of(plan, plan->round_tiles) + pairs_of(plan, plan->round_tiles);
     plan->scratch_bytes = plan->worker_scratch * (size_t)plan->threads;
   }
   if (csn_conv_is_planar(plan->algorithm)) csn_winograd_plan_phases(plan);
@@ -200,12 +217,26 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
 /// Weights of a panel for a frequency; NULL past the last frequency.
 static const float *panel_weights(const winograd_job *job, int frequency, int panel) {
   if (frequency < 0 || frequency >= job->n * job->n) return NULL;
-  const ptrdiff_t size = (ptrdiff_t)job->in_blocks * csn_block * csn_panel;
+  const ptrdiff_t size = (ptrdiff_t)job->product_blocks * csn_block * csn_panel;
   return job->weights + ((ptrdiff_t)frequency * job->plan->panels + panel) * size;
 }
 
-/// The blocked input of some tiles, to be fetched beside the products of others: row by row of every block, a piece of a
-/// row at a time.
+/// Rounds one frequency's inputs to pairs.
+static const float *round_pairs(const winograd_job *job, const float *in, int count, float *pairs) {
+#if defined(__x86_64__)
+  const ptrdiff_t plane = (ptrdiff_t)count * csn_block;
+  for (int block = 0; block < job->in_blocks; block += 2)
+    csn_bf16_pair(in + block * plane, block + 1 < job->in_blocks ? in + (block + 1) * plane : NULL, csn_block,
+                  pairs + block / 2 * plane, count);
+  return pairs;
+#else
+  (void)job, (void)count, (void)pairs;
+  return in;
+#endif
+}
+
+/// The blocked input of some tiles, to be fetched beside the products of others: row by row of every block, a piece of
+/// a row at a time.
 typedef struct {
   const winograd_job *job;
   /// Tiles that are left, the first ones in one row.
@@ -247,9 +278,11 @@ static bool next_piece(input_fetch *fetch, const float **begin, const float **en
 /// Multiplies one frequency of all tiles by panels [first, end), one pass of input blocks after another, and fetches
 /// meanwhile: pieces of `input`, or where there are none the weights of each next pass, after the last panel's those at
 /// `next` (NULL for none).
-static void multiply(const winograd_job *job, const float *transformed, float *products, int count, int frequency,
-                     int first, int end, const float *next, input_fetch *input) {
-  const csn_tile_kernels *kernels = csn_tile_kernels_for(job->plan->level);
+static void multiply(const winograd_job *job, const float *transformed, float *products, float *pairs, int count,
+                     int frequency, int first, int end, const float *next, input_fetch *input) {
+  const csn_tile_kernels *kernels = job->tiles;
+  const float *in = transformed + frequency * frequency_stride(job->in_blocks, count);
+  if (job->plan->algorithm == CSN_CONV_WINOGRAD2_BF16) in = round_pairs(job, in, count, pairs);
   const ptrdiff_t plane = (ptrdiff_t)count * csn_block, block_weights = csn_block * csn_panel;
   const int parts = (count - 1) / kernels->pixels + 1, depth = job->plan->depth;
   const csn_row row = csn_row_make(count, parts);
@@ -257,21 +290,21 @@ static void multiply(const winograd_job *job, const float *transformed, float *p
   for (int panel = first; panel < end; panel++) {
     const int end_block = (int)csn_min64(2 * panel + 2, job->out_blocks);
     const int strips = (end_block - 2 * panel - 1) / kernels->vectors + 1;
-    for (int from = 0; from < job->in_blocks; from += depth) {
+    for (int from = 0; from < job->product_blocks; from += depth) {
       const float *weights = panel_weights(job, frequency, panel) + from * block_weights;
-      tile.blocks = (int)csn_min64(depth, job->in_blocks - from);
-      const int after = from + depth < job->in_blocks ? from + depth : 0;
+      tile.blocks = (int)csn_min64(depth, job->product_blocks - from);
+      const int after = from + depth < job->product_blocks ? from + depth : 0;
       const float *ahead = next;
       if (after > 0)
         ahead = weights + tile.blocks * block_weights;
       else if (panel + 1 < end)
         ahead = panel_weights(job, frequency, panel + 1);
-      const float *ahead_end = ahead ? ahead + csn_min64(depth, job->in_blocks - after) * block_weights : NULL;
+      const float *ahead_end = ahead ? ahead + csn_min64(depth, job->product_blocks - after) * block_weights : NULL;
       if (input) next_piece(input, &ahead, &ahead_end);
       csn_fetch fetch = {0};
       if (ahead) fetch = csn_fetch_make(kernels, ahead, ahead_end, strips * parts, count / parts, tile.blocks);
       for (int block = 2 * panel; block < end_block; block += kernels->vectors) {
-        tile.in = transformed + frequency * frequency_stride(job->in_blocks, count) + from * plane;
+        tile.in = in + from * plane;
         tile.out = products + frequency * frequency_stride(job->out_blocks, count) + block * plane;
         tile.sums = from > 0 ? tile.out : NULL;
         tile.weights = weights + block % 2 * csn_block;
@@ -318,17 +351,18 @@ static void run_tiles(void *context, int chunk, int worker) {
   const int count = csn_share(plan->tiles, chunk + 1, plan->tile_chunks) - base;
   float *transformed = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   float *products = transformed + job->n * job->n * frequency_stride(job->in_blocks, count);
+  float *pairs = products + job->n * job->n * frequency_stride(job->out_blocks, count);
   for (int block = 0; block < job->in_blocks; block++)
     transform_inputs(job, transformed, count, base, block, 0, count);
   const int frequencies = job->n * job->n;
-  const int turns = frequencies * plan->panels * (int)csn_ceil_div(job->in_blocks, plan->depth);
+  const int turns = frequencies * plan->panels * (int)csn_ceil_div(job->product_blocks, plan->depth);
   const int next = csn_pool_likely_next(chunk, worker, plan->threads);
   input_fetch fetch = {0};
   if (job->fetches_input && next >= 0 && next < plan->tile_chunks)
     fetch = input_fetch_make(job, csn_share(plan->tiles, next, plan->tile_chunks),
                              csn_share(plan->tiles, next + 1, plan->tile_chunks), turns);
   for (int frequency = 0; frequency < frequencies; frequency++)
-    multiply(job, transformed, products, count, frequency, 0, plan->panels,
+    multiply(job, transformed, products, pairs, count, frequency, 0, plan->panels,
              panel_weights(job, (frequency + 1) % frequencies, 0), &fetch);
   for (int block = 0; block < job->out_blocks; block++)
     transform_outputs(job, products, count, base, block, 0, count);
@@ -350,7 +384,9 @@ static int first_panel(const winograd_job *job, int chunk) {
 static void run_products(void *context, int chunk, int worker) {
   const winograd_job *job = context;
   const int parts = job->product_parts, next = csn_pool_likely_next(chunk, worker, job->plan->threads);
-  multiply(job, job->transformed, job->products, job->count, chunk / parts, first_panel(job, chunk),
+  float *pairs = (float *)(job->scratch + job->plan->staged_bytes + scratch_of(job->plan, job->plan->round_tiles) +
+                           (size_t)worker * job->plan->worker_scratch);
+  multiply(job, job->transformed, job->products, pairs, job->count, chunk / parts, first_panel(job, chunk),
            csn_share(job->plan->panels, chunk % parts + 1, parts),
            next < 0 ? NULL : panel_weights(job, next / parts, first_panel(job, next)), NULL);
 }
@@ -388,8 +424,11 @@ void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *w
                       const float *residual, float *out, void *scratch, csn_pool *pool) {
   winograd_job job = {
       .plan = plan, .kernels = kernels_for(plan->level), .in = in, .weights = weights, .bias = bias,
-      .residual = residual, .out = out, .scratch = scratch, .m = csn_winograd_outputs(plan->algorithm), .n = csn_winograd_inputs(plan->algorithm),
-      .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv), .out_blocks = csn_tensor_blocks(&plan->out),
+      .residual = residual, .out = out, .scratch = scratch, .m = csn_winograd_outputs(plan->algorithm),
+      .n = csn_winograd_inputs(plan->algorithm),
+      .tiles = tiles_for(plan), .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv),
+      .product_blocks = csn_winograd_product_blocks(plan->algorithm, &plan->conv),
+      .out_blocks = csn_tensor_blocks(&plan->out),
   };
   const int64_t input_bytes = (int64_t)plan->in.images * csn_tensor_blocks(&plan->in) * plan->in.block_stride * 4;
   job.fetches_input = plan->in.layout == CSN_BLOCKED && input_bytes > far_input_bytes;

@@ -1,8 +1,8 @@
 // Winograd's minimal filtering F(m x m, r x r), by Toom-Cook with n = m + r - 1 points: A^T [(G g G^T) * (B^T d B)] A.
 //
-// Points: 0, +-a [, +-b [, +-c]], infinity; where n is odd, one more without its opposite. Pairs of opposite points share
-// the even and the odd part of a sum, which halves the work. Points near one keep the transforms' entries, and so the
-// rounding errors, small.
+// Points: 0, +-a [, +-b [, +-c]], infinity; where n is odd, one more without its opposite. Pairs of opposite points
+// share the even and the odd part of a sum, which halves the work. Points near one keep the transforms' entries, and so
+// the rounding errors, small.
 #pragma once
 #include <stddef.h>
 

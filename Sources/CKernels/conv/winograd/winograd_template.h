@@ -275,14 +275,16 @@ CSN_INLINE void store_row(const int m, const csn_winograd_target *target, int y,
 /// A tile's rows of outputs, transformed in one dimension, by lanes of a block.
 typedef vector row_lines[csn_block / CSN_TARGET_LANES][6][8];
 
-CSN_INLINE void transform_column(const int m, const int n, const float *in, ptrdiff_t stride, int lane, int x, row_lines rows) {
+CSN_INLINE void transform_column(const int m, const int n, const float *in, ptrdiff_t stride, int lane, int x,
+                                 row_lines rows) {
   vector line[8], result[6];
   CSN_UNROLL for (int y = 0; y < n; y++) line[y] = load(in + lane + (y * n + x) * stride);
   output_line(n, line, result);
   CSN_UNROLL for (int y = 0; y < m; y++) rows[lane / CSN_TARGET_LANES][y][x] = result[y];
 }
 
-CSN_INLINE void transform_row(const int m, const int n, const csn_winograd_target *target, int y, int lane, row_lines rows) {
+CSN_INLINE void transform_row(const int m, const int n, const csn_winograd_target *target, int y, int lane,
+                              row_lines rows) {
   vector row[6];
   output_line(n, rows[lane / CSN_TARGET_LANES][y], row);
   store_row(m, target, y, lane, row);
