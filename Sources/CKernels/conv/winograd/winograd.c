@@ -111,8 +111,10 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   } else {
     int64_t room = csn_max64(chunk_bytes / bytes / full * full, full);
     int64_t chunks = csn_ceil_div(tiles, room);
-    if (plan->threads > 1) chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread,
-                                                                csn_ceil_div(tiles, csn_max64(full, chunk_tiles))));
+    const int64_t most = weight_bytes > cached_weight_bytes ? tiles / near_tiles
+                                                            : csn_ceil_div(tiles, csn_max64(full, chunk_tiles));
+    if (plan->threads > 1)
+      chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread, most));
     plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
     plan->worker_scratch = scratch_of(plan, plan->round_tiles) + pairs_of(plan, plan->round_tiles);
