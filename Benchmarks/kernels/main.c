@@ -126,7 +126,7 @@ static void run_shape(const shape *shape, const options *options, csn_pool *pool
 }
 
 int main(int count, char **arguments) {
-  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = 4};
+  options options = {.threads = csn_cpu_count(), .batch = 1, .winograd_limit = csn_conv_default_options().winograd_limit};
   for (int i = 1; i < count; i++) {
     const char *next = i + 1 < count ? arguments[i + 1] : "";
     if (atoi(arguments[i]) > 0) {
@@ -146,7 +146,7 @@ int main(int count, char **arguments) {
       options.winograd_limit = atoi(next);
       i++;
     } else if (strcmp(arguments[i], "algorithm") == 0) {
-      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_PLANAR_BF16; a++)
+      for (int a = CSN_CONV_DIRECT; a <= CSN_CONV_LAST; a++)
         if (strcmp(csn_conv_algorithm_name((csn_conv_algorithm)a), next) == 0)
           options.algorithm = (csn_conv_algorithm)a;
       i++;

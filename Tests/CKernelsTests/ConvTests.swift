@@ -363,10 +363,11 @@ func check(
     ConvCase(images: 3, inChannels: 33, outChannels: 16, kernel: (3, 3), size: (13, 5)),
     ConvCase(inChannels: 16, outChannels: 17, kernel: (3, 3), pads: (2, 0, 1, 2), size: (28, 33), halo: true),
     ConvCase(inChannels: 16, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (1, 1), bias: false),
-    // Large enough weights for the order by frequency.
+    // By tiles on few threads and by frequency on more; by frequency on any.
     ConvCase(
       images: 2, inChannels: 128, outChannels: 128, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6),
       residual: true),
+    ConvCase(inChannels: 250, outChannels: 256, kernel: (3, 3), pads: (1, 1, 1, 1), size: (5, 6)),
     // Input channels that take several passes, in either order; a single block of outputs, and one beside two.
     ConvCase(inChannels: 360, outChannels: 16, kernel: (3, 3), pads: (1, 1, 1, 1), size: (14, 11)),
     ConvCase(inChannels: 180, outChannels: 48, kernel: (3, 3), pads: (1, 1, 1, 1), size: (8, 11)),
@@ -389,7 +390,7 @@ func check(
       ConvCase(
         inChannels: 4, outChannels: 32, kernel: (12, 2), stride: (3, 4), pads: (9, 1, 0, 2), size: (30, 6)),
       ConvCase(inChannels: 2, outChannels: 32, stride: (4, 4), size: (5, 9)),
-      // Large enough weights for the order by frequency.
+      // By tiles on few threads and by frequency on more.
       ConvCase(
         images: 2, inChannels: 4, outChannels: 128, kernel: (9, 9), pads: (4, 4, 4, 4), size: (7, 30),
         bias: false),
@@ -429,6 +430,21 @@ func check(
     var test = test
     test.algorithm = CSN_CONV_WINOGRAD2
     check(test, tolerance: 1e-6)
+  }
+
+  @Test func winogradByFrequencyInRounds() {
+    check(
+      ConvCase(
+        inChannels: 256, outChannels: 272, kernel: (3, 3), pads: (1, 1, 1, 1), size: (22, 24),
+        algorithm: CSN_CONV_WINOGRAD2), tolerance: 1e-6)
+  }
+
+  /// Each chunk's products fetch the input of the next.
+  @Test func winogradOfALargeInput() {
+    check(
+      ConvCase(
+        images: 2, inChannels: 16, outChannels: 16, kernel: (3, 3), pads: (1, 0, 1, 1), size: (130, 260),
+        algorithm: CSN_CONV_WINOGRAD4), tolerance: 2e-6)
   }
 
   @Test(arguments: winogradCases + winogradEdgeCases) func winograd2BF16(_ test: ConvCase) {

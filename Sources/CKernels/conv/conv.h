@@ -56,7 +56,10 @@ static inline int csn_winograd_inputs(csn_conv_algorithm algorithm) {
   return csn_winograd_outputs(algorithm) + csn_winograd_taps(algorithm) - 1;
 }
 
-/// Blocks of its products' inputs: pairs for bf16.
+/// Whether its products are of pairs.
+static inline bool csn_winograd_is_paired(csn_conv_algorithm algorithm) { return algorithm == CSN_CONV_WINOGRAD2_BF16; }
+
+/// Input blocks of its products: half as many as channel blocks, rounded up, where they are pairs.
 int csn_winograd_product_blocks(csn_conv_algorithm algorithm, const csn_conv *conv);
 
 /// Whether a kernel can be cut into pieces for a Winograd algorithm, and the blocks of input channels that all pieces
@@ -90,8 +93,10 @@ void csn_amx_plan(csn_conv_plan *plan);
 /// What the input lacks on its bottom or right: places that the last output reads beyond the end.
 int64_t csn_conv_overhang(int64_t in, int64_t out, int64_t stride, int64_t kernel, int64_t dilation, int64_t pad);
 
-/// Bytes of the input as the tiles see it.
-int64_t csn_conv_input_bytes(const csn_conv_plan *plan);
+/// Bytes from a tensor's first image to its last one's end.
+static inline int64_t csn_tensor_bytes(const csn_tensor *tensor) {
+  return (int64_t)csn_tensor_blocks(tensor) * tensor->block_stride * tensor->images * (int64_t)sizeof(float);
+}
 
 /// Chooses how many chunks to make of the tiles, and how many of the panels. A chunk's input should not be larger than
 /// `chunk_bytes`; weights up to `small_weight_bytes` may pass through every thread's caches.

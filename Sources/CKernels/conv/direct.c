@@ -203,7 +203,7 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
   }
   const float *in = job->in + (first_block + from) * plan->source.block_stride, *pairs = chunk->pairs;
   float *out = job->out + block * plan->target.block_stride;
-  float *sums = chunk->sums + block % 2 * sums_block;
+  float *sums = from > 0 || !last ? chunk->sums + block % 2 * sums_block : NULL;
   const float *residual = plan->has_residual ? job->residual + block * plan->addend.block_stride : NULL;
   if (block == chunk->first_block && !plan->scattered && !planar && !pairs) tile.fetch_rows = new_rows(plan);
   tile_walk walk = chunk->walk;
@@ -236,7 +236,7 @@ static void run_strip(direct_chunk *chunk, int block, int count, int from) {
     if (tile.fetch_rows > 0) tile.next_in = index + place.tiles < chunk->end_tile ? input_after(walk, in) : NULL;
     csn_fetch_with(&chunk->fetch, &tile);
     chunk->kernels->run[chunk->kind][count - 1][place.pixels - 1](&tile);
-    sums += floats;
+    if (sums) sums += floats;
   }
 }
 

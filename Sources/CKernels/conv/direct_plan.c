@@ -14,7 +14,8 @@ enum {
   // Chunks a thread, for balance.
   chunks_per_thread = 8,
   // A thread keeps to its own part of the pixels where it has so many, and weights are so many times the input at most:
-  // what it reads is then mostly what it wrote, and caches that don't lie near each other exchange little.
+  // what it reads is then mostly what it wrote, and caches that don't lie near each other exchange little. This goes
+  // before whole inputs.
   own_pixels = 64,
   own_weights = 8,
 };
@@ -75,14 +76,9 @@ int csn_conv_first_panel(const csn_conv_plan *plan, int index) {
   return csn_share(plan->panels, index % plan->panel_chunks, plan->panel_chunks);
 }
 
-int64_t csn_conv_input_bytes(const csn_conv_plan *plan) {
-  const csn_tensor *source = &plan->source;
-  return (int64_t)csn_tensor_blocks(source) * source->block_stride * source->images * 4;
-}
-
 void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes) {
   int64_t wanted = plan->threads > 1 ? (int64_t)plan->threads * chunks_per_thread : 1;
-  const int64_t input_bytes = csn_conv_input_bytes(plan);
+  const int64_t input_bytes = csn_tensor_bytes(&plan->source);
   int64_t by_cache = csn_ceil_div(input_bytes, chunk_bytes);
   int64_t weight_bytes = (int64_t)plan->weight_count * 4;
   int64_t tile_chunks = input_bytes <= whole_input_bytes && weight_bytes > 2 * input_bytes ? 1 : by_cache;

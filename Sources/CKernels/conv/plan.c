@@ -157,7 +157,7 @@ csn_status csn_conv_plan_make(csn_conv_plan *plan, const csn_conv *conv, const c
   if (algorithm == CSN_CONV_AUTO) algorithm = csn_conv_select(conv, in, out, options);
   if (!csn_conv_serves(algorithm, conv) || csn_conv_is_planar(algorithm) != (in->layout == CSN_PLANAR))
     return CSN_UNSUPPORTED;
-  const bool has_pairs = algorithm == CSN_CONV_BF16 || algorithm == CSN_CONV_WINOGRAD2_BF16;
+  const bool has_pairs = algorithm == CSN_CONV_BF16 || csn_winograd_is_paired(algorithm);
   if (has_pairs && !csn_cpu_level_has_bf16(options->level)) return CSN_UNSUPPORTED;
   plan->amx = runs_on_tiles(algorithm, options->level);
   if (algorithm == CSN_CONV_PLANAR_BF16 && !plan->amx) return CSN_UNSUPPORTED;

@@ -12,21 +12,11 @@ typedef struct {
   int64_t pixels;
 } winograd_cost;
 
-typedef struct {
-  const winograd_cost *rows;
-  size_t count;
-} winograd_table;
-
-#define TABLE(rows) ((winograd_table){rows, sizeof rows / sizeof *rows})
-
 static const winograd_cost winograd_costs[] = {
     {CSN_CONV_WINOGRAD2, 23, 20},
     {CSN_CONV_WINOGRAD3, 34, 29},
     {CSN_CONV_WINOGRAD4, 49, 41},
     {CSN_CONV_WINOGRAD6, 113, 103, 256 * 256},
-};
-
-static const winograd_cost bf16_winograd_costs[] = {
     {CSN_CONV_WINOGRAD2_BF16, 31, 20},
 };
 
@@ -56,6 +46,8 @@ static bool pays_for_strassen(const csn_conv *conv, const csn_tensor *out) {
          (int64_t)conv->in_channels * out->height * out->width >= strassen_inputs;
 }
 
+static double rate_of_weights(bool rounds) { return rounds ? bf16_weights_rate : weights_rate; }
+
 /// Nanoseconds of a direct algorithm, where weights come at `rate`.
 static double direct_cost(csn_conv_algorithm algorithm, const csn_conv *conv, const csn_tensor *out, double rate) {
   const double weights = (double)csn_conv_weight_count(algorithm, conv);
@@ -78,15 +70,16 @@ typedef struct {
   double cost;
 } choice;
 
-/// The one of the least cost, `best` or a row's.
-static choice least_winograd(winograd_table table, const csn_conv *conv, const csn_tensor *out,
-                             const csn_conv_options *options, double rate, choice best) {
-  for (size_t i = 0; i < table.count; i++) {
-    const winograd_cost *row = &table.rows[i];
+#define COUNT(rows) (sizeof rows / sizeof *rows)
+
+/// The one of the least cost, `best` or a row's; rows that round where that is allowed.
+static choice least_winograd(const winograd_cost *rows, size_t count, const csn_conv *conv, const csn_tensor *out,
+                             const csn_conv_options *options, bool rounds, choice best) {
+  for (const winograd_cost *row = rows; row < rows + count; row++) {
     if (csn_winograd_outputs(row->algorithm) > options->winograd_limit ||
-        (int64_t)out->height * out->width < row->pixels)
+        (int64_t)out->height * out->width < row->pixels || (csn_winograd_is_paired(row->algorithm) && !rounds))
       continue;
-    const double cost = cost_of(row, conv, out, rate);
+    const double cost = cost_of(row, conv, out, rate_of_weights(rounds));
     if (cost < best.cost) best = (choice){row->algorithm, cost};
   }
   return best;
@@ -99,26 +92,23 @@ csn_conv_algorithm csn_conv_select(const csn_conv *conv, const csn_tensor *in, c
   const bool tiles = (options->allow_bf16 || paired) && csn_cpu_level_has_amx(options->level);
   if (in->layout == CSN_PLANAR) {
     if (tiles && csn_conv_serves(CSN_CONV_PLANAR_BF16, conv)) return CSN_CONV_PLANAR_BF16;
-    const choice direct = {CSN_CONV_PLANAR, direct_cost(CSN_CONV_PLANAR, conv, out, weights_rate)};
+    const choice direct = {CSN_CONV_PLANAR, direct_cost(CSN_CONV_PLANAR, conv, out, rate_of_weights(false))};
     if (!csn_conv_serves(CSN_CONV_PLANAR_WINOGRAD4, conv)) return direct.algorithm;
-    return least_winograd(TABLE(planar_winograd_costs), conv, out, options, weights_rate, direct).algorithm;
+    return least_winograd(planar_winograd_costs, COUNT(planar_winograd_costs), conv, out, options, false, direct)
+        .algorithm;
   }
   if (tiles && csn_conv_serves(CSN_CONV_BF16, conv) && (paired || conv->in_channels >= bf16_channels))
     return CSN_CONV_BF16;
   if (csn_conv_serves(CSN_CONV_DEPTHWISE, conv)) return CSN_CONV_DEPTHWISE;
-  const bool bf16 = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
-                    csn_conv_serves(CSN_CONV_BF16, conv) && !csn_conv_has_edges(conv) &&
-                    conv->in_channels >= bf16_channels;
-  csn_conv_algorithm best = bf16 ? CSN_CONV_BF16 : CSN_CONV_DIRECT;
-  if (best == CSN_CONV_DIRECT && options->winograd_limit > 0 && pays_for_strassen(conv, out))
+  const bool rounds = options->allow_bf16 && csn_cpu_level_has_bf16(options->level) &&
+                      csn_conv_serves(CSN_CONV_BF16, conv) && conv->in_channels >= bf16_channels;
+  // Direct dot products know no frame but zeros.
+  choice best = {rounds && !csn_conv_has_edges(conv) ? CSN_CONV_BF16 : CSN_CONV_DIRECT, 0};
+  if (best.algorithm == CSN_CONV_DIRECT && options->winograd_limit > 0 && pays_for_strassen(conv, out))
     return CSN_CONV_STRASSEN;
   if (!csn_conv_serves(CSN_CONV_WINOGRAD2, conv) || conv->in_channels < winograd_channels ||
       conv->out_channels < winograd_channels)
-    return best;
-  // bf16 products are twice as fast, and their weights half as large.
-  const double rate = bf16 ? bf16_weights_rate : weights_rate;
-  choice least = {best, direct_cost(CSN_CONV_DIRECT, conv, out, rate) / (bf16 ? 2 : 1)};
-  least = least_winograd(TABLE(winograd_costs), conv, out, options, rate, least);
-  if (bf16) least = least_winograd(TABLE(bf16_winograd_costs), conv, out, options, rate, least);
-  return least.algorithm;
+    return best.algorithm;
+  best.cost = direct_cost(best.algorithm, conv, out, rate_of_weights(rounds));
+  return least_winograd(winograd_costs, COUNT(winograd_costs), conv, out, options, rounds, best).algorithm;
 }

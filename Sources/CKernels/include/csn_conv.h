@@ -15,14 +15,14 @@
 //
 // - A plan is a value without pointers. It may be copied, and run by several threads at once, each with its own
 //   scratch.
-// - The input is blocked, or planar for CSN_CONV_PLANAR, CSN_CONV_PLANAR_WINOGRAD4 and CSN_CONV_PLANAR_BF16 (few input
-//   channels: a network's first layer). The output and the residual are blocked. At CSN_CPU_AMX, the bf16 algorithms
-//   take input (but a planar one), output and residual paired or blocked, each as it likes; none else takes pairs.
+// - The input is blocked, or planar for the CSN_CONV_PLANARs (few input channels: a network's first layer). The output
+//   and the residual are blocked. At CSN_CPU_AMX, CSN_CONV_BF16 and CSN_CONV_PLANAR_BF16 take input (but a planar one),
+//   output and residual paired or blocked, each as it likes; none else takes pairs.
 // - Where the input's halo covers the padding, the direct algorithm reads the input in place, and so does bf16 a paired
 //   one; else they copy it to scratch first. Winograd and depthwise convolution need no halo; planar Winograd and
 //   planar bf16 always copy.
 // - Padding by the nearest pixels costs blocked Winograd nothing but at the border; the others copy the input to
-//   scratch, framed by them. bf16 serves it at CSN_CPU_AMX.
+//   scratch, framed by them. CSN_CONV_BF16 serves it at CSN_CPU_AMX.
 // - The output's halo is not written; csn_clear_halo does that, once for a buffer that serves one tensor alone.
 // - Output may be the same memory as the residual, in the same layout. It may not overlap the input.
 // - NaN and infinity pass through sums as in IEEE arithmetic, but differences turn infinities into NaN: Winograd's
@@ -70,7 +70,8 @@ typedef enum {
   /// Planar input of at most four channels, F(4 x 4, 3 x 3): any kernel up to 12x12 and stride up to 4, cut into pieces
   /// of 3x3 by the stride's phases; one group, dilation 1.
   CSN_CONV_PLANAR_WINOGRAD4 = 8,
-  /// The same by F(4 x 4, 4 x 4), in pieces of 4x4: of 7x7 kernels there are fewer, at twice the rounding error.
+  /// The same by F(4 x 4, 4 x 4), in pieces of 4x4: of 7x7 kernels there are fewer, at two to
+  /// three times the rounding error.
   CSN_CONV_PLANAR_WINOGRAD44 = 12,
   /// Blocked input, Strassen's seven products of half the size in place of eight: 1x1 kernels without padding, one
   /// group, multiples of 32 input and 64 output channels. Rounding errors are those of a pixel and its neighbour.
@@ -80,14 +81,16 @@ typedef enum {
   CSN_CONV_PLANAR_BF16 = 10,
   /// CSN_CONV_WINOGRAD2 with transformed inputs and weights rounded to bf16, and fp32 sums; where csn_cpu_has_bf16().
   CSN_CONV_WINOGRAD2_BF16 = 13,
+  /// The largest value.
+  CSN_CONV_LAST = CSN_CONV_WINOGRAD2_BF16,
 } csn_conv_algorithm;
 
 /// How to make a plan; NULL stands for the defaults.
 typedef struct {
   /// CSN_CONV_AUTO, or the algorithm to use.
   csn_conv_algorithm algorithm;
-  /// The largest m of F(m x m, 3 x 3) that AUTO may choose: 6 (default), for large images alone, at three to four times
-  /// the rounding error of 4 (itself about ten times that of the direct algorithm); 4, 3, 2; 0 for none. 0 rules out
+  /// The largest m of F(m x m, r x r) that AUTO may choose: 6 (default), for large images alone, at four times the
+  /// rounding error of 4 (itself about ten times that of the direct algorithm); 4, 3, 2; 0 for none. 0 rules out
   /// Strassen's algorithm too.
   int32_t winograd_limit;
   /// Whether AUTO may round to bf16 where that is faster (and the CPU has it). Default: false. It does where input or
@@ -157,7 +160,8 @@ size_t csn_conv_weight_count(csn_conv_algorithm algorithm, const csn_conv *conv)
 
 /// Packs weights [out_channels][in_channels / groups][kernel_h][kernel_w] for an algorithm: the same bytes on every
 /// CPU. Direct: [out/32][in/16][kernel_h][kernel_w][16][32]; Winograd: [frequency][out/32][piece][in/16][16][32],
-/// of planar input [frequency][out/32][(piece, in)/16][16][32]; bf16:
+/// of planar input [frequency][out/32][(piece, in)/16][16][32], with bf16 products
+/// [frequency][out/32][(piece, in/16)/2][16][32], words as bf16's; bf16:
 /// [out/32][in/32][kernel_h][kernel_w][16][32], each word channels i and 16 + i of a block of 32; planar
 /// bf16: [out/32][kernel_h][kernel_w/8][16][32], each word channels 0 and 1 or 2 and 3 of a tap; Strassen:
 /// [product][out/64][in/32][16][32].

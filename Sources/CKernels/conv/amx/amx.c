@@ -87,7 +87,7 @@ void csn_amx_plan(csn_conv_plan *plan) {
   if (spans > INT32_MAX - 1 || (plan->staged && plan->staged_bytes == 0)) return;
   plan->tiles = (int32_t)csn_ceil_div(spans, csn_amx_spans);
   // Every thread reads what is not cut: that should be the smaller, weights or input.
-  csn_conv_cut_chunks(plan, chunk_input_bytes, csn_min64(chunk_input_bytes, csn_conv_input_bytes(plan)));
+  csn_conv_cut_chunks(plan, chunk_input_bytes, csn_min64(chunk_input_bytes, csn_tensor_bytes(&plan->source)));
   plan->scratch_bytes = plan->staged_bytes;
 }
 

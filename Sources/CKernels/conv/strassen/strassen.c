@@ -271,10 +271,10 @@ static void run_panels(const strassen_chunk *chunk) {
 static void run_chunk(void *context, int index, int worker) {
   const strassen_job *job = context;
   const csn_conv_plan *plan = job->plan;
-  const int part = index % plan->tile_chunks, rest = index / plan->tile_chunks;
-  const int panel_chunk = rest % plan->panel_chunks;
+  const int panel_chunk = index % plan->panel_chunks, rest = index / plan->panel_chunks;
+  const int part = rest % plan->tile_chunks;
   strassen_chunk chunk = {
-      .job = job, .image = rest / plan->panel_chunks,
+      .job = job, .image = rest / plan->tile_chunks,
       .first_tile = csn_share(plan->tiles, part, plan->tile_chunks),
       .end_tile = csn_share(plan->tiles, part + 1, plan->tile_chunks),
       .first_panel = csn_share(plan->panels, panel_chunk, plan->panel_chunks),

@@ -1,12 +1,11 @@
 #include <string.h>
 
 #include "conv/bf16/bf16.h"
-
 #include "conv/winograd/winograd.h"
 
 /// The matrix G of n rows: row j is [1, p, p^2...] / prod over the other points of (p - q); the last row, for the point
 /// at infinity, is [0, 0... 1].
-static void filter_matrix(int n, int taps, double matrix[8][csn_winograd_most_taps]) {
+static void filter_matrix(int n, int taps, double matrix[csn_winograd_most_inputs][csn_winograd_most_taps]) {
   static const double points[csn_winograd_most_inputs + 1][7] = {
       [4] = {0, CSN_POINTS4_A, -CSN_POINTS4_A},
       [5] = {0, CSN_POINTS5_A, -CSN_POINTS5_A, CSN_POINTS5_B},
@@ -25,9 +24,9 @@ static void filter_matrix(int n, int taps, double matrix[8][csn_winograd_most_ta
 }
 
 /// G g G^T of one filter, into `out` of n x n.
-static void transform_filter(int n, int taps, double matrix[8][csn_winograd_most_taps], const float *filter,
-                             double *out) {
-  double half[8][csn_winograd_most_taps] = {0};
+static void transform_filter(int n, int taps, double matrix[csn_winograd_most_inputs][csn_winograd_most_taps],
+                             const float *filter, double *out) {
+  double half[csn_winograd_most_inputs][csn_winograd_most_taps] = {0};
   for (int i = 0; i < n; i++)
     for (int x = 0; x < taps; x++)
       for (int y = 0; y < taps; y++) half[i][x] += matrix[i][y] * filter[y * taps + x];
@@ -50,14 +49,15 @@ static void cut_piece(const csn_conv *conv, const float *kernel, csn_winograd_pi
 
 void csn_winograd_pack(csn_conv_algorithm algorithm, const csn_conv *conv, const float *weights, float *packed) {
   const int n = csn_winograd_inputs(algorithm), taps = csn_winograd_taps(algorithm);
-  double matrix[8][csn_winograd_most_taps], filter[64];
+  double matrix[csn_winograd_most_inputs][csn_winograd_most_taps];
+  double filter[csn_winograd_most_inputs * csn_winograd_most_inputs];
   filter_matrix(n, taps, matrix);
   const int down = csn_winograd_pieces(algorithm, conv->kernel_h, conv->stride_h);
   const int across = csn_winograd_pieces(algorithm, conv->kernel_w, conv->stride_w);
   const ptrdiff_t in_padded = (ptrdiff_t)csn_winograd_in_blocks(algorithm, conv) * csn_block;
   // Planar pieces follow each other, blocked ones begin with a block.
   const ptrdiff_t piece_channels = csn_conv_is_planar(algorithm) ? conv->in_channels : in_padded / (down * across);
-  const bool paired = algorithm == CSN_CONV_WINOGRAD2_BF16;
+  const bool paired = csn_winograd_is_paired(algorithm);
   const ptrdiff_t rows = (ptrdiff_t)csn_winograd_product_blocks(algorithm, conv) * csn_block;
   const ptrdiff_t panels = csn_conv_panels(conv), frequency = panels * rows * csn_panel;
   memset(packed, 0, sizeof(float) * (size_t)(n * n * frequency));

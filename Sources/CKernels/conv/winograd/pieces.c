@@ -63,7 +63,7 @@ int csn_winograd_in_blocks(csn_conv_algorithm algorithm, const csn_conv *conv) {
 
 int csn_winograd_product_blocks(csn_conv_algorithm algorithm, const csn_conv *conv) {
   const int blocks = csn_winograd_in_blocks(algorithm, conv);
-  return algorithm == CSN_CONV_WINOGRAD2_BF16 ? (blocks + 1) / 2 : blocks;
+  return csn_winograd_is_paired(algorithm) ? (blocks + 1) / 2 : blocks;
 }
 
 /// Pixels of a phase that `tiles` tiles read.

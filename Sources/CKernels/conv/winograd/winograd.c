@@ -1,18 +1,18 @@
 // Winograd convolution, in one of two orders. By tiles: a chunk is some tiles, taken through all three steps in
-// scratch of its worker's own that mostly stays in the second-level cache; right where the transformed weights fit
-// there too. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that the
-// weights are read once.
+// scratch of its worker's own that mostly stays in the second-level cache; right where the transformed weights lie
+// there too, or near. By frequency: each step runs over all tiles (or a round of many) before the next begins, so that
+// the weights are read once.
 #include "conv/winograd/winograd.h"
-
-#include "conv/bf16/bf16.h"
 
 #include <string.h>
 
+#include "conv/bf16/bf16.h"
+
 enum {
-  // Transformed weights up to this size are read anew by every chunk: they stay in the second-level cache, or
+  // Transformed weights up to this size are read anew by every chunk.
   cached_weight_bytes = 768 << 10,
-  // behind it, where there are so many tiles for every thread. Not on processors with AMX, whose last-level caches are
-  // far away.
+  // So are larger ones, from the third-level cache, by chunks of so many tiles or more. Not at AMX's level: the caches
+  // of processors that have it are far away.
   near_weight_bytes = 4 << 20,
   near_tiles = 12,
   // Scratch of a chunk, by tiles. More than some second-level caches hold: longer runs of tiles, and weights that are
@@ -32,7 +32,7 @@ enum {
 typedef struct {
   const csn_conv_plan *plan;
   const csn_winograd_kernels *kernels;
-  const csn_tile_kernels *tiles;
+  const csn_tile_kernels *tile_kernels;
   const float *in, *weights, *bias, *residual;
   float *out;
   char *scratch;
@@ -55,9 +55,9 @@ static const csn_winograd_kernels *kernels_for(csn_cpu_level level) {
   return &csn_winograd_kernels_portable;
 }
 
-static const csn_tile_kernels *tiles_for(const csn_conv_plan *plan) {
+static const csn_tile_kernels *tile_kernels_for(const csn_conv_plan *plan) {
 #if defined(__x86_64__)
-  if (plan->algorithm == CSN_CONV_WINOGRAD2_BF16) return &csn_tile_kernels_bf16;
+  if (csn_winograd_is_paired(plan->algorithm)) return &csn_tile_kernels_bf16;
 #endif
   return csn_tile_kernels_for(plan->level);
 }
@@ -81,7 +81,7 @@ static size_t scratch_of(const csn_conv_plan *plan, int count) {
 
 /// Bytes of one frequency of `count` tiles' inputs, rounded to pairs; 0 where they aren't.
 static size_t pairs_of(const csn_conv_plan *plan, int count) {
-  if (plan->algorithm != CSN_CONV_WINOGRAD2_BF16) return 0;
+  if (!csn_winograd_is_paired(plan->algorithm)) return 0;
   return (size_t)csn_winograd_product_blocks(plan->algorithm, &plan->conv) * (size_t)count * csn_block * sizeof(float);
 }
 
@@ -90,15 +90,15 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   if (csn_conv_has_edges(&plan->conv))
     plan->in.halo_top = plan->in.halo_left = plan->in.halo_bottom = plan->in.halo_right = 0;
   const int m = csn_winograd_outputs(plan->algorithm);
-  const int full = tiles_for(plan)->pixels;
+  const int full = tile_kernels_for(plan)->pixels;
   plan->tiles_x = (plan->out.width - 1) / m + 1;
   plan->tiles_y = (plan->out.height - 1) / m + 1;
   const int64_t tiles = (int64_t)plan->tiles_x * plan->tiles_y * plan->out.images;
   const int64_t bytes = tile_bytes(plan), weight_bytes = (int64_t)plan->weight_count * 4;
   if (tiles > INT32_MAX) return;
   plan->tiles = (int32_t)tiles;
-  plan->depth = csn_conv_strip_depth(tiles_for(plan), csn_winograd_product_blocks(plan->algorithm, &plan->conv),
-                                     csn_block * csn_block);
+  plan->depth = csn_conv_strip_depth(tile_kernels_for(plan),
+                                     csn_winograd_product_blocks(plan->algorithm, &plan->conv), csn_block * csn_block);
   const bool near = !csn_cpu_level_has_amx(plan->level) && tiles / plan->threads >= near_tiles;
   plan->by_frequency = weight_bytes > (near ? near_weight_bytes : cached_weight_bytes);
   if (plan->by_frequency) {
@@ -111,10 +111,10 @@ void csn_winograd_plan(csn_conv_plan *plan) {
   } else {
     int64_t room = csn_max64(chunk_bytes / bytes / full * full, full);
     int64_t chunks = csn_ceil_div(tiles, room);
-    const int64_t most = weight_bytes > cached_weight_bytes ? tiles / near_tiles
-                                                            : csn_ceil_div(tiles, csn_max64(full, chunk_tiles));
+    const int64_t most_chunks = weight_bytes > cached_weight_bytes ? tiles / near_tiles
+                                                                   : csn_ceil_div(tiles, csn_max64(full, chunk_tiles));
     if (plan->threads > 1)
-      chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread, most));
+      chunks = csn_max64(chunks, csn_min64((int64_t)plan->threads * chunks_per_thread, most_chunks));
     plan->tile_chunks = (int32_t)csn_min64(chunks, tiles);
     plan->round_tiles = (int32_t)csn_ceil_div(tiles, plan->tile_chunks);
     plan->worker_scratch = scratch_of(plan, plan->round_tiles) + pairs_of(plan, plan->round_tiles);
@@ -171,12 +171,12 @@ static void transform_lanes(const winograd_job *job, float *transformed, int cou
   csn_winograd_lanes(job->plan, block, lanes);
   for (int t = first; t < end; t++) {
     const tile_place place = place_of(job->plan, base + t);
-    float tile[8 * 8 * csn_block];
+    float tile[csn_winograd_most_inputs * csn_winograd_most_inputs * csn_block];
     const float *in = job->in + place.image * source->image_stride + place.y * m * source->row_stride + place.x * m;
     job->kernels->gather_lanes(in, lanes, source->row_stride, n, tile);
     job->kernels->input[n](tile, (ptrdiff_t)n * csn_block,
-                                   transformed + ((ptrdiff_t)block * count + t) * csn_block,
-                                   frequency_stride(job->in_blocks, count));
+                           transformed + ((ptrdiff_t)block * count + t) * csn_block,
+                           frequency_stride(job->in_blocks, count));
   }
 }
 
@@ -209,7 +209,7 @@ static void transform_inputs(const winograd_job *job, float *transformed, int co
       if (block % blocks + 1 < blocks) prefetch_rows(tile + in->block_stride, in->row_stride, n, m);
       transform(tile, in->row_stride, to, stride);
     } else {
-      float tile[8 * 8 * csn_block];
+      float tile[csn_winograd_most_inputs * csn_winograd_most_inputs * csn_block];
       (has_edges ? gather_edges : gather)(in, plane, top, left, n, tile);
       transform(tile, (ptrdiff_t)n * csn_block, to, stride);
     }
@@ -247,17 +247,18 @@ typedef struct {
   int block, row, piece, pieces;
 } input_fetch;
 
-/// Fetches the input of tiles [first, end) with `turns` pieces or fewer.
+/// Fetches the input of tiles [first, end), all of it where `turns` pieces may be as many as its rows.
 static input_fetch input_fetch_make(const winograd_job *job, int first, int end, int turns) {
-  const int rows = csn_tensor_blocks(&job->plan->in) * job->n;
+  const int tile_rows = (end - 1) / job->plan->tiles_x - first / job->plan->tiles_x + 1;
+  const int rows = tile_rows * csn_tensor_blocks(&job->plan->in) * job->n;
   return (input_fetch){.job = job, .tile = first, .end = end, .pieces = turns > rows ? turns / rows : 1};
 }
 
-/// The next piece; false where none is left.
-static bool next_piece(input_fetch *fetch, const float **begin, const float **end) {
+/// The next piece; leaves `begin` and `end` as they are where none is left.
+static void next_piece(input_fetch *fetch, const float **begin, const float **end) {
+  if (fetch->tile >= fetch->end) return;
   const winograd_job *job = fetch->job;
   const csn_tensor *in = &job->plan->in;
-  if (fetch->tile >= fetch->end) return false;
   const tile_place place = place_of(job->plan, fetch->tile);
   const int tiles = (int)csn_min64(fetch->end - fetch->tile, job->plan->tiles_x - place.x);
   const int y = csn_clamped(place.y * job->m - job->plan->conv.pad_top + fetch->row, in->height);
@@ -267,14 +268,13 @@ static bool next_piece(input_fetch *fetch, const float **begin, const float **en
                      (ptrdiff_t)left * csn_block;
   *begin = row + (ptrdiff_t)csn_share(pixels, fetch->piece, fetch->pieces) * csn_block;
   *end = row + (ptrdiff_t)csn_share(pixels, fetch->piece + 1, fetch->pieces) * csn_block;
-  if (++fetch->piece < fetch->pieces) return true;
+  if (++fetch->piece < fetch->pieces) return;
   fetch->piece = 0;
-  if (++fetch->row < job->n) return true;
+  if (++fetch->row < job->n) return;
   fetch->row = 0;
-  if (++fetch->block < csn_tensor_blocks(in)) return true;
+  if (++fetch->block < csn_tensor_blocks(in)) return;
   fetch->block = 0;
   fetch->tile += tiles;
-  return true;
 }
 
 /// Multiplies one frequency of all tiles by panels [first, end), one pass of input blocks after another, and fetches
@@ -282,9 +282,9 @@ static bool next_piece(input_fetch *fetch, const float **begin, const float **en
 /// `next` (NULL for none).
 static void multiply(const winograd_job *job, const float *transformed, float *products, float *pairs, int count,
                      int frequency, int first, int end, const float *next, input_fetch *input) {
-  const csn_tile_kernels *kernels = job->tiles;
+  const csn_tile_kernels *kernels = job->tile_kernels;
   const float *in = transformed + frequency * frequency_stride(job->in_blocks, count);
-  if (job->plan->algorithm == CSN_CONV_WINOGRAD2_BF16) in = round_pairs(job, in, count, pairs);
+  if (csn_winograd_is_paired(job->plan->algorithm)) in = round_pairs(job, in, count, pairs);
   const ptrdiff_t plane = (ptrdiff_t)count * csn_block, block_weights = csn_block * csn_panel;
   const int parts = (count - 1) / kernels->pixels + 1, depth = job->plan->depth;
   const csn_row row = csn_row_make(count, parts);
@@ -406,7 +406,7 @@ static int at_most(int64_t wanted, int limit) { return wanted < 1 ? 1 : wanted <
 static void run_by_frequency(winograd_job *job, csn_pool *pool) {
   const csn_conv_plan *plan = job->plan;
   const int frequencies = job->n * job->n, wanted = plan->threads * chunks_per_thread;
-  const int64_t panel_bytes = (int64_t)job->in_blocks * csn_block * csn_panel * 4;
+  const int64_t panel_bytes = (int64_t)job->product_blocks * csn_block * csn_panel * 4;
   job->product_parts = at_most(plan->panels * panel_bytes / product_weight_bytes, plan->panels);
   for (job->first = 0; job->first < plan->tiles; job->first += plan->round_tiles) {
     const int left = plan->tiles - job->first;
@@ -428,12 +428,11 @@ void csn_winograd_run(const csn_conv_plan *plan, const float *in, const float *w
       .plan = plan, .kernels = kernels_for(plan->level), .in = in, .weights = weights, .bias = bias,
       .residual = residual, .out = out, .scratch = scratch, .m = csn_winograd_outputs(plan->algorithm),
       .n = csn_winograd_inputs(plan->algorithm),
-      .tiles = tiles_for(plan), .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv),
+      .tile_kernels = tile_kernels_for(plan), .in_blocks = csn_winograd_in_blocks(plan->algorithm, &plan->conv),
       .product_blocks = csn_winograd_product_blocks(plan->algorithm, &plan->conv),
       .out_blocks = csn_tensor_blocks(&plan->out),
   };
-  const int64_t input_bytes = (int64_t)plan->in.images * csn_tensor_blocks(&plan->in) * plan->in.block_stride * 4;
-  job.fetches_input = plan->in.layout == CSN_BLOCKED && input_bytes > far_input_bytes;
+  job.fetches_input = plan->in.layout == CSN_BLOCKED && csn_tensor_bytes(&plan->in) > far_input_bytes;
   if (csn_conv_is_planar(plan->algorithm)) {
     csn_winograd_stage_phases(plan, in, scratch, pool);
     job.in = scratch;
