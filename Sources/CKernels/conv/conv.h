@@ -105,8 +105,17 @@ void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small
 /// Makes one row of every plane of source, target and addend, where a pointwise convolution may take them so.
 void csn_conv_flatten(csn_conv_plan *plan);
 
-/// The first panel of chunk `index`; negative where there is no such chunk.
-int csn_conv_first_panel(const csn_conv_plan *plan, int index);
+/// What a chunk computes: tiles [first_tile, end_tile) of panels [first_panel, end_panel).
+typedef struct {
+  int first_tile, end_tile, first_panel, end_panel;
+  /// The panel that the worker likely begins its next chunk with, to fetch its weights; negative where there is none,
+  /// or they aren't far: this chunk began with them.
+  int next_panel;
+} csn_conv_part;
+
+/// Chunk `index` of csn_conv_cut_chunks. Chunks of the same tiles follow each other, so that either end of the queue
+/// has its own part of the pixels.
+csn_conv_part csn_conv_part_of(const csn_conv_plan *plan, int index, int worker);
 
 /// Whether the frame of `source`, the staged input, can be filled with the nearest pixels, where that is asked for.
 bool csn_edge_fits(const csn_conv_plan *plan);

@@ -276,14 +276,11 @@ static void run_chunk(void *context, int index, int worker) {
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
   const bool planar = plan->source.layout == CSN_PLANAR;
-  const int tile_chunk = index / plan->panel_chunks, panel_chunk = index % plan->panel_chunks;
-  const int first_panel = csn_conv_first_panel(plan, index);
-  const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
+  const csn_conv_part part = csn_conv_part_of(plan, index, worker);
   float *room = (float *)(job->scratch + plan->staged_bytes + (size_t)worker * plan->worker_scratch);
   direct_chunk chunk = {
       .job = job, .kernels = kernels_of(plan), .kind = tile_kind(plan),
-      .first_tile = csn_share(plan->tiles, tile_chunk, plan->tile_chunks),
-      .end_tile = csn_share(plan->tiles, tile_chunk + 1, plan->tile_chunks),
+      .first_tile = part.first_tile, .end_tile = part.end_tile,
       .tile =
           {
               .in_block = plan->source.block_stride,
@@ -295,18 +292,15 @@ static void run_chunk(void *context, int index, int worker) {
               .flags = csn_conv_flags(plan, job->out),
           },
       .sums = room,
-      .first_block = 2 * first_panel,
+      .first_block = 2 * part.first_panel,
   };
   chunk.walk = walk_from(plan, chunk.first_tile);
   if (plan->gathered) {
     chunk.tile.in_block = (ptrdiff_t)gather_pairs(job, chunk.first_tile, chunk.end_tile, room) * csn_block;
     chunk.pairs = room;
   }
-  int after = csn_conv_first_panel(plan, csn_pool_likely_next(index, worker, plan->threads));
-  // The weights that this chunk began with are not far.
-  if (after == first_panel) after = -1;
-  for (int panel = first_panel; panel < end_panel; panel++)
-    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : after);
+  for (int panel = part.first_panel; panel < part.end_panel; panel++)
+    run_panel(&chunk, panel, panel + 1 < part.end_panel ? panel + 1 : part.next_panel);
 }
 
 typedef struct {

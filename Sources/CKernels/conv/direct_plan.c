@@ -71,9 +71,19 @@ static void cut_tiles(csn_conv_plan *plan) {
   plan->tiles = tiles <= INT32_MAX ? (int32_t)tiles : 0;
 }
 
-int csn_conv_first_panel(const csn_conv_plan *plan, int index) {
-  if (index < 0 || index >= plan->tile_chunks * plan->panel_chunks) return -1;
-  return csn_share(plan->panels, index % plan->panel_chunks, plan->panel_chunks);
+csn_conv_part csn_conv_part_of(const csn_conv_plan *plan, int index, int worker) {
+  const int tiles = index / plan->panel_chunks, panels = index % plan->panel_chunks;
+  csn_conv_part part = {
+      .first_tile = csn_share(plan->tiles, tiles, plan->tile_chunks),
+      .end_tile = csn_share(plan->tiles, tiles + 1, plan->tile_chunks),
+      .first_panel = csn_share(plan->panels, panels, plan->panel_chunks),
+      .end_panel = csn_share(plan->panels, panels + 1, plan->panel_chunks),
+      .next_panel = -1,
+  };
+  const int next = csn_pool_likely_next(index, worker, plan->threads);
+  if (next >= 0 && next < plan->tile_chunks * plan->panel_chunks && next % plan->panel_chunks != panels)
+    part.next_panel = csn_share(plan->panels, next % plan->panel_chunks, plan->panel_chunks);
+  return part;
 }
 
 void csn_conv_cut_chunks(csn_conv_plan *plan, int64_t chunk_bytes, int64_t small_weight_bytes) {

@@ -201,13 +201,11 @@ static void run_chunk(void *context, int index, int worker) {
   const amx_job *job = context;
   const csn_conv_plan *plan = job->plan;
   const csn_conv *conv = &plan->conv;
-  const int tile_chunk = index / plan->panel_chunks, panel_chunk = index % plan->panel_chunks;
-  const int first_panel = csn_conv_first_panel(plan, index);
-  const int end_panel = csn_share(plan->panels, panel_chunk + 1, plan->panel_chunks);
+  const csn_conv_part part = csn_conv_part_of(plan, index, worker);
   amx_chunk chunk = {
       .job = job,
-      .first_span = csn_amx_spans * (int64_t)csn_share(plan->tiles, tile_chunk, plan->tile_chunks),
-      .end_span = csn_amx_spans * (int64_t)csn_share(plan->tiles, tile_chunk + 1, plan->tile_chunks),
+      .first_span = csn_amx_spans * (int64_t)part.first_tile,
+      .end_span = csn_amx_spans * (int64_t)part.end_tile,
       .tile =
           {
               .in = job->in,
@@ -225,12 +223,9 @@ static void run_chunk(void *context, int index, int worker) {
   };
   if (is_planar(plan)) chunk.tile.kernel_w = csn_amx_planar_taps(conv);
   chunk.end_span = csn_min64(chunk.end_span, spans_of(plan));
-  int after = csn_conv_first_panel(plan, csn_pool_likely_next(index, worker, plan->threads));
-  // The weights that this chunk began with are not far.
-  if (after == first_panel) after = -1;
   csn_amx_begin(plan->span);
-  for (int panel = first_panel; panel < end_panel; panel++)
-    run_panel(&chunk, panel, panel + 1 < end_panel ? panel + 1 : after);
+  for (int panel = part.first_panel; panel < part.end_panel; panel++)
+    run_panel(&chunk, panel, panel + 1 < part.end_panel ? panel + 1 : part.next_panel);
   csn_amx_end();
 }
 
